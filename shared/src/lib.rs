@@ -1,0 +1,13 @@
+//! What both function apps agree on: sessions and their tokens, sealing, the storage port,
+//! settings, time, logs and serving. Nothing here knows of OAuth endpoints or MCP tools.
+
+pub mod base_url;
+pub mod clock;
+pub mod config;
+pub mod scope;
+pub mod seal;
+pub mod secret;
+pub mod serve;
+pub mod session;
+pub mod storage;
+pub mod telemetry;

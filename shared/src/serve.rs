@@ -1,0 +1,92 @@
+//! The door to HTTP: binds the loopback port that the Functions host forwards to, and serves.
+
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use axum::Router;
+use tokio::net::TcpListener;
+
+use crate::config::{InvalidSettings, Settings};
+
+/// The port of the custom handler, from `FUNCTIONS_CUSTOMHANDLER_PORT`.
+///
+/// # Errors
+/// The setting is missing or not a port.
+pub fn port(settings: &mut Settings<'_>) -> Option<u16> {
+    settings.required("FUNCTIONS_CUSTOMHANDLER_PORT", |text| {
+        text.parse().map_err(|_| "must be a port: the Functions host sets it")
+    })
+}
+
+/// Serves `router` on the loopback interface until the process is told to stop.
+///
+/// # Errors
+/// The port is taken, or the listener failed.
+pub async fn serve(router: Router, port: u16) -> Result<(), ServeError> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let listener = bind(address).await?;
+    tracing::info!(%address, "serving");
+    axum::serve(listener, router).with_graceful_shutdown(told_to_stop()).await?;
+    Ok(())
+}
+
+/// Binds `address`.
+///
+/// # Errors
+/// The address is taken or is not this machine's.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })
+}
+
+/// Resolves when the process is asked to end.
+pub async fn told_to_stop() {
+    #[cfg(unix)]
+    let terminated = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut stream) => drop(stream.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
+
+/// Runs `work` to its end even if the caller goes away: a client that disconnects drops the
+/// handler's future, and a write of several steps must not stop in between.
+///
+/// # Errors
+/// The task panicked or the process is ending.
+pub async fn to_completion<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Interrupted> {
+    tokio::spawn(work).await.map_err(Interrupted)
+}
+
+/// Work that had to be finished was not.
+#[derive(Debug, thiserror::Error)]
+#[error("the work was interrupted")]
+pub struct Interrupted(#[source] tokio::task::JoinError);
+
+/// Why an app does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be bound.
+    #[error("cannot listen on {address}: is another program using it?")]
+    Bind {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The listener failed.
+    #[error("the HTTP listener failed")]
+    Listener(#[from] std::io::Error),
+    /// The settings are not good.
+    #[error(transparent)]
+    Settings(#[from] InvalidSettings),
+}

@@ -1,0 +1,102 @@
+//! The row column that an access token opens, together with the keys that both apps hold.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Session, SessionToken};
+use crate::seal::{KeyRing, NotOpened, Purpose, Sealer};
+use crate::storage::Record;
+
+const CLAIMS: &str = "claims";
+
+/// The column that counts refreshes, in clear: four bytes, big-endian.
+pub const GENERATION: &str = "generation";
+
+/// How often the session of this row was refreshed.
+pub fn generation_of(record: &Record) -> u32 {
+    let bytes = record.column(GENERATION).and_then(|bytes| bytes.try_into().ok());
+    bytes.map_or(0, u32::from_be_bytes)
+}
+
+/// An access token of Entra ID, for tools that call other services in the user's name.
+#[derive(Clone)]
+pub struct EntraAccessToken(SecretString);
+
+impl EntraAccessToken {
+    /// The token with this text.
+    pub fn new(text: SecretString) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for EntraAccessToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("EntraAccessToken([REDACTED])")
+    }
+}
+
+/// What the column holds.
+#[derive(Clone, Debug)]
+pub struct Claims {
+    /// The session.
+    pub session: Session,
+    /// What Entra ID gave us for it. It never reaches an MCP client.
+    pub entra_access_token: EntraAccessToken,
+}
+
+/// Seals and opens the column.
+#[derive(Clone, Debug)]
+pub struct ClaimsSealer(Sealer);
+
+impl ClaimsSealer {
+    /// Columns under the keys of `ring`.
+    pub fn new(ring: &KeyRing) -> Self {
+        Self(ring.sealer(Purpose::Claims))
+    }
+
+    /// `record` with the claims that `token` opens.
+    pub fn write(&self, record: Record, token: &SessionToken, claims: &Claims) -> Record {
+        let text = Zeroizing::new(
+            serde_json::to_vec(&Column {
+                session: claims.session.clone(),
+                entra_access_token: claims.entra_access_token.0.expose_secret().to_owned(),
+            })
+            .unwrap_or_default(),
+        );
+        let address = token.session.address(token.week);
+        let sealed = self.0.seal_with(&token.secret, &address.place(CLAIMS), &text);
+        record.with(CLAIMS, sealed)
+    }
+
+    /// `record` without claims: no access token opens it any more.
+    pub fn erase(&self, record: Record) -> Record {
+        record.without(CLAIMS)
+    }
+
+    /// The claims that `token` opens; nothing if they were erased.
+    ///
+    /// # Errors
+    /// The column was sealed for another token, or was tampered with.
+    pub fn read(&self, record: &Record, token: &SessionToken) -> Result<Option<Claims>, NotOpened> {
+        let Some(sealed) = record.column(CLAIMS) else {
+            return Ok(None);
+        };
+        let address = token.session.address(token.week);
+        let opened = self.0.open_with(&token.secret, &address.place(CLAIMS), sealed)?;
+        let column: Column = serde_json::from_slice(&opened.plaintext).map_err(|_| NotOpened)?;
+        Ok(Some(Claims {
+            session: column.session,
+            entra_access_token: EntraAccessToken(column.entra_access_token.into()),
+        }))
+    }
+}
+
+/// The plaintext of the column. It exists between the seal and [`Claims`] only.
+#[derive(Deserialize, Serialize)]
+struct Column {
+    session: Session,
+    entra_access_token: String,
+}

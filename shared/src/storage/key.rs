@@ -1,0 +1,79 @@
+//! Names in storage. Nothing from outside reaches one: keys are digests or words of ours.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::secret::Fingerprint;
+
+/// A partition or row key.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Key(Cow<'static, str>);
+
+impl Key {
+    /// A word of ours, of `a-z` and `0-9`.
+    pub const fn word(word: &'static str) -> Self {
+        Self(Cow::Borrowed(word))
+    }
+
+    /// The digest of `parts` under a label: 32 characters of `0-9a-v`.
+    pub fn digest(label: &str, parts: &[&[u8]]) -> Self {
+        Self(Cow::Owned(Fingerprint::of(label, parts).to_key()))
+    }
+
+    /// A key that an implementation read back from its store.
+    pub fn from_store(text: String) -> Self {
+        Self(Cow::Owned(text))
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The name of a table: a letter and then letters or digits, 3 to 63 in all.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct TableName(Cow<'static, str>);
+
+impl TableName {
+    /// A table with a name of ours.
+    pub const fn word(word: &'static str) -> Self {
+        Self(Cow::Borrowed(word))
+    }
+
+    /// The table `g<year>w<week>` for grants that end in this ISO week.
+    pub fn of_week(year: i32, week: u8) -> Self {
+        Self(Cow::Owned(format!("g{year:04}w{week:02}")))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Where one record lies.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Address {
+    /// The table.
+    pub table: TableName,
+    /// The partition, which the store may move about.
+    pub partition: Key,
+    /// The row within the partition.
+    pub row: Key,
+}
+
+impl Address {
+    /// What binds sealed columns to this place.
+    pub fn place<'a>(&'a self, column: &'a str) -> [&'a [u8]; 5] {
+        let parts = [self.table.as_str(), self.partition.as_str(), self.row.as_str(), column, "v1"];
+        parts.map(str::as_bytes)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { table, partition, row } = self;
+        write!(formatter, "{}/{}/{}", table.as_str(), partition.as_str(), row.as_str())
+    }
+}
