@@ -8,17 +8,27 @@ use url::{Host, Url};
 ///
 /// It is the issuer of RFC 8414 section 2, and begins every URL that we hand out.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct PublicBaseUrl(String);
+pub struct PublicBaseUrl {
+    text: String,
+    url: Url,
+}
 
 impl PublicBaseUrl {
     /// The origin itself: `https://host` or `https://host:port`.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The URL of `path`, which begins with a slash.
     pub fn at(&self, path: &str) -> String {
-        format!("{}{path}", self.0)
+        format!("{}{path}", self.text)
+    }
+
+    /// The URL of `path`, which begins with a slash, in its parts.
+    pub fn url_at(&self, path: &str) -> Url {
+        let mut url = self.url.clone();
+        url.set_path(path);
+        url
     }
 
     /// The protected resource that tokens are for: the MCP endpoint (RFC 8707 section 2).
@@ -28,18 +38,18 @@ impl PublicBaseUrl {
 
     /// Whether it is served over TLS. Only then can cookies carry the `__Host-` prefix everywhere.
     pub fn is_https(&self) -> bool {
-        self.0.starts_with("https://")
+        self.text.starts_with("https://")
     }
 
     /// `host` or `host:port`, as in a `Host` header.
     pub fn authority(&self) -> &str {
-        self.0.split_once("://").map_or("", |(_, authority)| authority)
+        self.text.split_once("://").map_or("", |(_, authority)| authority)
     }
 }
 
 impl fmt::Display for PublicBaseUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(&self.text)
     }
 }
 
@@ -57,7 +67,11 @@ impl TryFrom<&str> for PublicBaseUrl {
             return Err(InvalidBaseUrl::Insecure);
         }
         let origin = url.origin().ascii_serialization();
-        if text == origin { Ok(Self(origin)) } else { Err(InvalidBaseUrl::NotAnOrigin) }
+        if text == origin {
+            Ok(Self { text: origin, url })
+        } else {
+            Err(InvalidBaseUrl::NotAnOrigin)
+        }
     }
 }
 
@@ -122,6 +136,7 @@ mod tests {
         let base = PublicBaseUrl::try_from("https://gw.example.com:8443").unwrap();
 
         assert_eq!(base.at("/token"), "https://gw.example.com:8443/token");
+        assert_eq!(base.url_at("/token").as_str(), "https://gw.example.com:8443/token");
         assert_eq!(base.resource(), "https://gw.example.com:8443/mcp");
         assert_eq!(base.authority(), "gw.example.com:8443");
     }

@@ -1,6 +1,7 @@
 //! What both function apps agree on: sessions and their tokens, sealing, the storage port,
 //! settings, time, logs and serving. Nothing here knows of OAuth endpoints or MCP tools.
 
+pub mod azure;
 pub mod base_url;
 pub mod clock;
 pub mod config;

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{Session, SessionToken};
 use crate::seal::{KeyRing, NotOpened, Purpose, Sealer};
+use crate::secret::inside_seal;
 use crate::storage::Record;
 
 const CLAIMS: &str = "claims";
@@ -22,8 +23,11 @@ pub fn generation_of(record: &Record) -> u32 {
 }
 
 /// An access token of Entra ID, for tools that call other services in the user's name.
-#[derive(Clone)]
-pub struct EntraAccessToken(SecretString);
+///
+/// It is written into seals only.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct EntraAccessToken(#[serde(with = "inside_seal")] SecretString);
 
 impl EntraAccessToken {
     /// The token with this text.
@@ -38,8 +42,8 @@ impl fmt::Debug for EntraAccessToken {
     }
 }
 
-/// What the column holds.
-#[derive(Clone, Debug)]
+/// What the column holds, as it goes into the seal.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Claims {
     /// The session.
     pub session: Session,
@@ -59,13 +63,7 @@ impl ClaimsSealer {
 
     /// `record` with the claims that `token` opens.
     pub fn write(&self, record: Record, token: &SessionToken, claims: &Claims) -> Record {
-        let text = Zeroizing::new(
-            serde_json::to_vec(&Column {
-                session: claims.session.clone(),
-                entra_access_token: claims.entra_access_token.0.expose_secret().to_owned(),
-            })
-            .unwrap_or_default(),
-        );
+        let text = Zeroizing::new(serde_json::to_vec(claims).unwrap_or_default());
         let address = token.session.address(token.week);
         let sealed = self.0.seal_with(&token.secret, &address.place(CLAIMS), &text);
         record.with(CLAIMS, sealed)
@@ -86,17 +84,6 @@ impl ClaimsSealer {
         };
         let address = token.session.address(token.week);
         let opened = self.0.open_with(&token.secret, &address.place(CLAIMS), sealed)?;
-        let column: Column = serde_json::from_slice(&opened.plaintext).map_err(|_| NotOpened)?;
-        Ok(Some(Claims {
-            session: column.session,
-            entra_access_token: EntraAccessToken(column.entra_access_token.into()),
-        }))
+        serde_json::from_slice(&opened.plaintext).map(Some).map_err(|_| NotOpened)
     }
-}
-
-/// The plaintext of the column. It exists between the seal and [`Claims`] only.
-#[derive(Deserialize, Serialize)]
-struct Column {
-    session: Session,
-    entra_access_token: String,
 }

@@ -3,6 +3,7 @@
 //! Absence is an answer, a conflict is an answer, a fault is an error. Typed stores that seal
 //! what they write stand above this port, once; implementations stand below it.
 
+mod azure;
 mod counted;
 mod key;
 
@@ -12,6 +13,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
+pub use azure::AzureTables;
 pub use counted::{CountedStore, StorageCalls};
 pub use key::{Address, Key, TableName};
 

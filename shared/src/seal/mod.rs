@@ -4,17 +4,22 @@
 //! that seals is derived with HKDF-SHA256 (RFC 5869) from a key of the ring for one purpose and
 //! one period, so that random nonces stay far below their bound of 2^32 a key.
 
+mod key_ring;
+
 use std::fmt;
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, Key, KeyInit, Nonce};
-use data_encoding::BASE64;
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::secret::{Secret, random_bytes};
+
+pub use key_ring::{InvalidKeyRing, KeyRing};
+
+use key_ring::KeyId;
 
 const NONCE_LENGTH: usize = 12;
 const MAC_LENGTH: usize = 16;
@@ -55,102 +60,6 @@ impl Purpose {
             Self::RefreshToken => "refresh-token",
             Self::Upstream => "upstream",
         }
-    }
-}
-
-/// Named keys of 256 bits: the first seals, every one opens.
-#[derive(Clone)]
-pub struct KeyRing(Vec<(KeyId, Secret)>);
-
-impl KeyRing {
-    /// A ring of one new key.
-    pub fn generate() -> Self {
-        Self(vec![(KeyId("k1".to_owned()), Secret::generate())])
-    }
-
-    /// The keys of this ring for one purpose.
-    pub fn sealer(&self, purpose: Purpose) -> Sealer {
-        let keys = self.0.iter().map(|(id, master)| {
-            let (prk, _) = Hkdf::<Sha256>::extract(
-                Some(b"remote-mcp-functions/v1"),
-                master.expose().as_slice(),
-            );
-            (id.clone(), Secret::from_bytes(expand(&prk, purpose.label().as_bytes())))
-        });
-        Sealer { purpose, keys: keys.collect() }
-    }
-
-    /// The ring in the form that the setting has: `kid:base64key`, separated by commas.
-    pub fn to_setting(&self) -> secrecy::SecretString {
-        let keys: Vec<_> = self
-            .0
-            .iter()
-            .map(|(id, key)| format!("{}:{}", id.0, BASE64.encode(key.expose())))
-            .collect();
-        keys.join(",").into()
-    }
-}
-
-impl fmt::Debug for KeyRing {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids: Vec<_> = self.0.iter().map(|(id, _)| &id.0).collect();
-        formatter.debug_tuple("KeyRing").field(&ids).finish()
-    }
-}
-
-impl TryFrom<&str> for KeyRing {
-    type Error = InvalidKeyRing;
-
-    fn try_from(text: &str) -> Result<Self, Self::Error> {
-        if text.starts_with("@Microsoft.KeyVault(") {
-            return Err(InvalidKeyRing::UnresolvedReference);
-        }
-        let mut ring = Self(Vec::new());
-        for entry in text.split(',') {
-            let (id, key) = entry.trim().split_once(':').ok_or(InvalidKeyRing::Form)?;
-            let id = KeyId::try_from(id)?;
-            let key =
-                Zeroizing::new(BASE64.decode(key.as_bytes()).map_err(|_| InvalidKeyRing::Length)?);
-            let key = <[u8; 32]>::try_from(key.as_slice()).map_err(|_| InvalidKeyRing::Length)?;
-            if ring.0.iter().any(|(known, _)| *known == id) {
-                return Err(InvalidKeyRing::Repeated);
-            }
-            ring.0.push((id, Secret::from_bytes(key)));
-        }
-        Ok(ring)
-    }
-}
-
-/// Why a text is not a key ring.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum InvalidKeyRing {
-    /// An entry has no colon.
-    #[error("must read kid:base64key, with commas between keys")]
-    Form,
-    /// A key id is empty, too long or has other characters.
-    #[error("a key id must be 1 to 8 of a-z and 0-9")]
-    KeyId,
-    /// A key is not base64 of 32 bytes.
-    #[error("each key must be 32 bytes in base64 (try: openssl rand -base64 32)")]
-    Length,
-    /// Two keys have one id.
-    #[error("each key id must occur once")]
-    Repeated,
-    /// The platform did not resolve the Key Vault reference.
-    #[error("is still a Key Vault reference: check that the app's identity may read the secret")]
-    UnresolvedReference,
-}
-
-#[derive(Clone, Debug, Eq, PartialEq)]
-struct KeyId(String);
-
-impl TryFrom<&str> for KeyId {
-    type Error = InvalidKeyRing;
-
-    fn try_from(text: &str) -> Result<Self, Self::Error> {
-        let fits = (1..=8).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        if fits { Ok(Self(text.to_owned())) } else { Err(InvalidKeyRing::KeyId) }
     }
 }
 
@@ -265,7 +174,7 @@ impl Sealer {
     }
 
     fn key(&self, id: &[u8]) -> Result<&Secret, NotOpened> {
-        let found = self.keys.iter().find(|(known, _)| known.0.as_bytes() == id);
+        let found = self.keys.iter().find(|(known, _)| known.as_bytes() == id);
         found.map(|(_, key)| key).ok_or(NotOpened)
     }
 
@@ -301,8 +210,8 @@ pub struct NotOpened;
 
 fn header(id: &KeyId) -> Vec<u8> {
     let mut header = Vec::with_capacity(160);
-    header.push(u8::try_from(id.0.len()).unwrap_or_default());
-    header.extend_from_slice(id.0.as_bytes());
+    header.push(u8::try_from(id.as_bytes().len()).unwrap_or_default());
+    header.extend_from_slice(id.as_bytes());
     header
 }
 
@@ -347,20 +256,18 @@ fn keyed_mac(key: &Secret) -> Hmac<Sha256> {
 
 #[cfg(test)]
 mod tests {
+    use data_encoding::BASE64;
+
     use super::*;
 
     const PLACE: &[&[u8]] = &[b"table", b"row"];
 
-    fn ring(text: &str) -> KeyRing {
-        KeyRing::try_from(text).unwrap()
-    }
-
     fn two_keys() -> (KeyRing, KeyRing, KeyRing) {
         let (old, new) = (BASE64.encode(&[1; 32]), BASE64.encode(&[2; 32]));
         (
-            ring(&format!("old:{old}")),
-            ring(&format!("new:{new},old:{old}")),
-            ring(&format!("new:{new}")),
+            KeyRing::try_from(format!("old:{old}").as_str()).unwrap(),
+            KeyRing::try_from(format!("new:{new},old:{old}").as_str()).unwrap(),
+            KeyRing::try_from(format!("new:{new}").as_str()).unwrap(),
         )
     }
 
@@ -450,43 +357,5 @@ mod tests {
             assert!(sealer.verify(&changed).is_err(), "byte {index}");
             assert!(sealer.verify(&signed[..index]).is_err(), "cut at {index}");
         }
-    }
-
-    #[test]
-    fn every_rule_of_a_key_ring_has_its_error() {
-        let key = BASE64.encode(&[1; 32]);
-        for (text, expected) in [
-            (
-                "@Microsoft.KeyVault(SecretUri=https://v)".to_owned(),
-                InvalidKeyRing::UnresolvedReference,
-            ),
-            (key.clone(), InvalidKeyRing::Form),
-            (String::new(), InvalidKeyRing::Form),
-            (format!("K1:{key}"), InvalidKeyRing::KeyId),
-            (format!("toolongid:{key}"), InvalidKeyRing::KeyId),
-            ("k1:AAAA".to_owned(), InvalidKeyRing::Length),
-            ("k1:%%%".to_owned(), InvalidKeyRing::Length),
-            (format!("k1:{key},k1:{key}"), InvalidKeyRing::Repeated),
-        ] {
-            assert_eq!(KeyRing::try_from(text.as_str()).unwrap_err(), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_ring_does_not_show_its_keys() {
-        let (_, both, _) = two_keys();
-
-        assert_eq!(format!("{both:?}"), r#"KeyRing(["new", "old"])"#);
-    }
-
-    #[test]
-    fn a_ring_survives_its_written_form() {
-        use secrecy::ExposeSecret;
-        let (_, both, _) = two_keys();
-
-        let again = ring(both.to_setting().expose_secret());
-
-        let sealed = both.sealer(Purpose::Claims).seal(1, PLACE, b"text");
-        assert!(again.sealer(Purpose::Claims).open(PLACE, &sealed).is_ok());
     }
 }

@@ -1,0 +1,204 @@
+//! What went wrong between us and Azure Storage, in words that an operator can act on.
+
+use std::error::Error;
+use std::fmt;
+
+use azure_core::error::ErrorKind;
+use azure_core::http::RawResponse;
+use azure_core::http::headers::ERROR_CODE;
+use serde::Deserialize;
+
+use super::StorageEndpoint;
+
+/// What a call to Azure Storage is for, and the role that it takes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Operation {
+    purpose: &'static str,
+    role: &'static str,
+}
+
+impl Operation {
+    /// A call that wants to `purpose` ("read a record"), which whoever has `role` may do.
+    pub const fn new(purpose: &'static str, role: &'static str) -> Self {
+        Self { purpose, role }
+    }
+}
+
+/// A call to Azure Storage that failed. Its text names the setting of the account, the operation,
+/// and what came back: status and code, never a key, a path or a body.
+#[derive(Debug, thiserror::Error)]
+#[error("{setting}: cannot {}: {cause}", operation.purpose)]
+pub struct StorageFault {
+    setting: &'static str,
+    operation: Operation,
+    cause: Cause,
+}
+
+impl StorageFault {
+    pub(super) fn new(
+        endpoint: &StorageEndpoint,
+        operation: Operation,
+        error: &azure_core::Error,
+    ) -> Self {
+        Self { setting: endpoint.setting(), operation, cause: Cause::of(error, operation) }
+    }
+
+    pub(super) fn timed_out(endpoint: &StorageEndpoint, operation: Operation) -> Self {
+        Self { setting: endpoint.setting(), operation, cause: Cause::TimedOut }
+    }
+
+    /// The status and error code of Azure's answer, if it answered.
+    pub fn refusal(&self) -> Option<(u16, &str)> {
+        match &self.cause {
+            Cause::Refused { status, code, .. } => Some((*status, code)),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Cause {
+    NoAnswer(String),
+    NoToken(String),
+    Refused { status: u16, code: String, role: &'static str },
+    TimedOut,
+    Unreadable(String),
+}
+
+impl Cause {
+    fn of(error: &azure_core::Error, operation: Operation) -> Self {
+        match error.kind() {
+            ErrorKind::HttpResponse { status, raw_response, .. } => Self::Refused {
+                status: **status,
+                code: raw_response.as_deref().and_then(error_code).unwrap_or_default(),
+                role: operation.role,
+            },
+            ErrorKind::Credential => Self::NoToken(root(error)),
+            ErrorKind::Connection | ErrorKind::Io => Self::NoAnswer(root(error)),
+            _ => Self::Unreadable(root(error)),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAnswer(cause) => write!(formatter, "no answer ({cause})"),
+            Self::NoToken(cause) => write!(
+                formatter,
+                "no token for the identity AZURE_CLIENT_ID, or of `az login` on a laptop ({cause})"
+            ),
+            Self::Refused { status: 403, code, role } => write!(
+                formatter,
+                "403 {code}: the app's identity needs the role {role} on this account, and the \
+                 account's network rules must let it in"
+            ),
+            Self::Refused { status, code, .. } => write!(formatter, "{status} {code}"),
+            Self::TimedOut => formatter.write_str("no answer in time"),
+            Self::Unreadable(cause) => write!(formatter, "the answer is not readable ({cause})"),
+        }
+    }
+}
+
+/// The header names it, or, for tables, the body alone.
+fn error_code(response: &RawResponse) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Body {
+        #[serde(rename = "odata.error")]
+        error: Detail,
+    }
+    #[derive(Deserialize)]
+    struct Detail {
+        code: String,
+    }
+    let header = response.headers().get_optional_string(&ERROR_CODE);
+    header.or_else(|| Some(serde_json::from_slice::<Body>(response.body()).ok()?.error.code))
+}
+
+/// The innermost cause. The layers above it add URLs and remarks on retries.
+fn root(error: &azure_core::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use azure_core::http::StatusCode;
+    use azure_core::http::headers::Headers;
+
+    use super::*;
+    use crate::azure::StorageService;
+    use crate::config::Settings;
+
+    const READ: Operation = Operation::new("read a record", "Storage Table Data Reader");
+
+    fn fault(error: &azure_core::Error) -> StorageFault {
+        let env = [("SESSION_TABLES_ENDPOINT", "https://acct.table.core.windows.net")];
+        let mut settings = Settings::new(&env);
+        let service = StorageService::Table;
+        let endpoint = StorageEndpoint::read(&mut settings, "SESSION_TABLES_ENDPOINT", service);
+        StorageFault::new(&endpoint.unwrap(), READ, error)
+    }
+
+    fn answer(status: u16, headers: Headers, body: &'static str) -> azure_core::Error {
+        let status = StatusCode::from(status);
+        let raw_response = Some(Box::new(RawResponse::from_bytes(status, headers, body)));
+        ErrorKind::HttpResponse { status, error_code: None, raw_response }.into_error()
+    }
+
+    #[test]
+    fn the_code_of_a_refusal_is_read_from_the_header_or_the_body() {
+        let mut headers = Headers::new();
+        headers.insert("x-ms-error-code", "BlobNotFound");
+        let body = r#"{"odata.error":{"code":"TableNotFound","message":{"value":"none"}}}"#;
+
+        assert_eq!(fault(&answer(404, headers, "")).refusal(), Some((404, "BlobNotFound")));
+        assert_eq!(
+            fault(&answer(404, Headers::new(), body)).refusal(),
+            Some((404, "TableNotFound"))
+        );
+        assert_eq!(fault(&answer(502, Headers::new(), "<html>")).refusal(), Some((502, "")));
+    }
+
+    #[test]
+    fn a_missing_role_is_named_with_the_setting() {
+        let mut headers = Headers::new();
+        headers.insert("x-ms-error-code", "AuthorizationPermissionMismatch");
+
+        assert_eq!(
+            fault(&answer(403, headers, "")).to_string(),
+            "SESSION_TABLES_ENDPOINT: cannot read a record: 403 AuthorizationPermissionMismatch: \
+             the app's identity needs the role Storage Table Data Reader on this account, and the \
+             account's network rules must let it in"
+        );
+    }
+
+    #[test]
+    fn the_innermost_cause_is_shown_without_the_url() {
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let error = azure_core::Error::with_error(
+            ErrorKind::Connection,
+            azure_core::Error::with_error(ErrorKind::Io, refused, "https://acct/path"),
+            "retry policy expired",
+        );
+
+        assert_eq!(
+            fault(&error).to_string(),
+            "SESSION_TABLES_ENDPOINT: cannot read a record: no answer (connection refused)"
+        );
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_had_points_to_the_identity() {
+        let error = azure_core::Error::with_message(ErrorKind::Credential, "not assigned");
+
+        assert!(
+            fault(&error)
+                .to_string()
+                .contains("AZURE_CLIENT_ID, or of `az login` on a laptop (not assigned)")
+        );
+    }
+}

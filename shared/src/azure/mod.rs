@@ -1,0 +1,125 @@
+//! The door to Azure: who this process is, where its storage lies, and the HTTP client under both.
+
+mod endpoint;
+mod fault;
+mod identity;
+mod shared_key;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use azure_core::http::policies::Policy;
+use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
+use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport};
+
+pub use endpoint::{InvalidEndpoint, StorageEndpoint, StorageService};
+pub use fault::{Operation, StorageFault};
+pub use identity::AzureIdentity;
+
+use shared_key::SharedKeyPolicy;
+
+/// How long one try of a request may take, from connecting to the last byte.
+const TRY: Duration = Duration::from_secs(5);
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// The audience of tokens for Table and Blob Storage.
+const STORAGE_SCOPE: &str = "https://storage.azure.com/.default";
+
+/// The HTTP client that all of a process shares: one pool of connections, the system's root
+/// certificates loaded once, no redirects followed, nothing decompressed.
+///
+/// # Errors
+/// TLS cannot be set up on this machine.
+pub fn http_client() -> Result<reqwest::Client, SetUpError> {
+    // Ranged downloads of blobs need the bytes as they are, whatever features a dependency turns on.
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT)
+        .timeout(TRY)
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
+        .build()
+        .map_err(SetUpError::new)
+}
+
+/// What the clients of all Azure services in a process share: transport and identity.
+#[derive(Clone, Debug)]
+pub struct Azure {
+    transport: Transport,
+    identity: Arc<dyn Policy>,
+}
+
+impl Azure {
+    /// Azure as `identity`, over `http`. Nothing is sent before the first call needs a token.
+    ///
+    /// # Errors
+    /// The identity cannot be used on this machine.
+    pub fn new(identity: &AzureIdentity, http: reqwest::Client) -> Result<Self, SetUpError> {
+        let transport = Transport::new(Arc::new(http));
+        let options = ClientOptions {
+            transport: Some(transport.clone()),
+            retry: Repeats::Allowed.options(),
+            ..ClientOptions::default()
+        };
+        let credential = identity.credential(options).map_err(SetUpError::new)?;
+        let identity = BearerTokenAuthorizationPolicy::new(credential, [STORAGE_SCOPE]);
+        Ok(Self { transport, identity: Arc::new(identity) })
+    }
+
+    /// How a client of `endpoint` proves who it is, sends, and tries again.
+    ///
+    /// The client itself gets no credential: authentication is the last policy here, so that every
+    /// client of the process shares one cache of tokens.
+    pub fn client_options(&self, endpoint: &StorageEndpoint, repeats: Repeats) -> ClientOptions {
+        let authentication: Arc<dyn Policy> = if endpoint.is_azurite() {
+            Arc::new(SharedKeyPolicy::new(endpoint.service()))
+        } else {
+            Arc::clone(&self.identity)
+        };
+        ClientOptions {
+            per_try_policies: vec![authentication],
+            retry: repeats.options(),
+            transport: Some(self.transport.clone()),
+            ..ClientOptions::default()
+        }
+    }
+}
+
+/// Whether a call may be sent again when its outcome is not known.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Repeats {
+    /// At most three tries within about five seconds, for calls that do the same twice as once.
+    Allowed,
+    /// One try, for calls whose second try would answer something else than the first.
+    Never,
+}
+
+impl Repeats {
+    fn options(self) -> RetryOptions {
+        match self {
+            Self::Allowed => RetryOptions::exponential(ExponentialRetryOptions {
+                max_retries: 2,
+                max_total_elapsed: azure_core::time::Duration::seconds(5),
+                ..ExponentialRetryOptions::default()
+            }),
+            Self::Never => RetryOptions::none(),
+        }
+    }
+}
+
+/// A client of Azure cannot be built on this machine.
+#[derive(Debug, thiserror::Error)]
+#[error("the Azure clients cannot be set up")]
+pub struct SetUpError(#[source] Box<dyn Error + Send + Sync>);
+
+impl SetUpError {
+    /// A failure with its cause.
+    pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(source.into())
+    }
+}
