@@ -1,1 +1,84 @@
-//! Placeholder.
+//! The OAuth 2.1 authorization server for MCP clients: registers them, asks the user, signs the
+//! user in at Entra ID, and issues opaque tokens of its own.
+//!
+//! Endpoints take requests apart, [`protocol`] and [`grant`] decide, the stores seal and write.
+
+pub mod browser;
+pub mod clients;
+pub mod config;
+pub mod cookies;
+mod endpoints;
+pub mod grant;
+pub mod grants;
+pub mod pages;
+pub mod protocol;
+pub mod upstream;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::Router;
+use shared::base_url::PublicBaseUrl;
+use shared::clock::Clock;
+use shared::storage::RecordStore;
+
+pub use config::{Config, UpstreamConfig, UpstreamCredential};
+
+use browser::Browsers;
+use clients::Clients;
+use cookies::CookieJar;
+use grants::Grants;
+use upstream::Upstream;
+
+/// What this app reaches the outside through. Each `main` chooses.
+#[derive(Clone, Debug)]
+pub struct Doors {
+    /// Where clients and grants are kept.
+    pub records: Arc<dyn RecordStore>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The way to Entra ID; it must not follow redirects.
+    pub http: reqwest::Client,
+}
+
+/// The whole app as a router.
+pub fn router(config: Config, doors: Doors) -> Router {
+    endpoints::router(App::new(config, doors))
+}
+
+/// What every endpoint shares.
+#[derive(Clone, Debug)]
+struct App(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    base_url: PublicBaseUrl,
+    clock: Arc<dyn Clock>,
+    clients: Clients,
+    browsers: Browsers,
+    grants: Grants,
+    upstream: Upstream,
+}
+
+impl App {
+    fn new(config: Config, doors: Doors) -> Self {
+        let Config { base_url, session_keys, grant_keys, upstream } = config;
+        let Doors { records, clock, http } = doors;
+        Self(Arc::new(Parts {
+            clients: Clients::new(&grant_keys, Arc::clone(&records)),
+            browsers: Browsers::new(&grant_keys, CookieJar::new(&base_url)),
+            grants: Grants::new(&session_keys, &grant_keys, &base_url, records, Arc::clone(&clock)),
+            upstream: Upstream::new(upstream, &base_url, http, Arc::clone(&clock)),
+            clock,
+            base_url,
+        }))
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

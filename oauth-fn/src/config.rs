@@ -1,0 +1,177 @@
+//! What this app is told by its environment.
+
+use std::fmt;
+
+use secrecy::SecretString;
+use shared::base_url::{PublicBaseUrl, is_loopback};
+use shared::config::Settings;
+use shared::seal::KeyRing;
+use shared::session::DirectoryId;
+use url::Url;
+
+/// Every setting of the authorization server.
+#[derive(Debug)]
+pub struct Config {
+    /// The public origin: also the issuer.
+    pub base_url: PublicBaseUrl,
+    /// Keys that mcp-fn has too.
+    pub session_keys: KeyRing,
+    /// Keys of this app alone.
+    pub grant_keys: KeyRing,
+    /// Where users sign in.
+    pub upstream: UpstreamConfig,
+}
+
+impl Config {
+    /// Reads the settings; what is wrong with them is noted in `settings`.
+    pub fn read(settings: &mut Settings<'_>) -> Option<Self> {
+        let ring = |text: &str| KeyRing::try_from(text);
+        let base_url = settings.required("PUBLIC_BASE_URL", |text| PublicBaseUrl::try_from(text));
+        let session_keys = settings.required("SESSION_KEYS", ring);
+        let grant_keys = settings.required("GRANT_KEYS", ring);
+        let upstream = UpstreamConfig::read(settings);
+        Some(Self {
+            base_url: base_url?,
+            session_keys: session_keys?,
+            grant_keys: grant_keys?,
+            upstream: upstream?,
+        })
+    }
+}
+
+/// The `OpenID` provider that users sign in at: Entra ID.
+#[derive(Debug)]
+pub struct UpstreamConfig {
+    /// Its issuer, `https://login.microsoftonline.com/<tenant>/v2.0`.
+    pub issuer: Url,
+    /// Our application there.
+    pub client_id: String,
+    /// How our application proves itself.
+    pub credential: UpstreamCredential,
+    /// What we ask for; `openid` must be among it.
+    pub scopes: Vec<String>,
+    /// The tenants whose users may sign in.
+    pub allowed_tenants: Vec<DirectoryId>,
+}
+
+impl UpstreamConfig {
+    fn read(settings: &mut Settings<'_>) -> Option<Self> {
+        let issuer = settings.required("UPSTREAM_ISSUER", parse_issuer);
+        let client_id = settings.required("UPSTREAM_CLIENT_ID", shared::config::text);
+        let credential = settings.required("UPSTREAM_CREDENTIAL", parse_credential);
+        let default = ["openid", "profile", "offline_access", "User.Read"].map(str::to_owned);
+        let scopes = settings.optional("UPSTREAM_SCOPES", default.to_vec(), parse_scopes);
+        let allowed_tenants = settings.required("ALLOWED_TENANTS", parse_tenants);
+        Some(Self {
+            issuer: issuer?,
+            client_id: client_id?,
+            credential: credential?,
+            scopes: scopes?,
+            allowed_tenants: allowed_tenants?,
+        })
+    }
+}
+
+/// How we prove at Entra ID that we are our application.
+pub enum UpstreamCredential {
+    /// A client secret (RFC 6749 section 2.3.1).
+    Secret(SecretString),
+}
+
+impl fmt::Debug for UpstreamCredential {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("UpstreamCredential::Secret([REDACTED])")
+    }
+}
+
+fn parse_issuer(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "must be the URL of an OpenID provider")?;
+    let secure = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
+    if !secure {
+        return Err("must begin with https://");
+    }
+    let plain = url.query().is_none() && url.fragment().is_none() && !text.ends_with('/');
+    if plain { Ok(url) } else { Err("must have no query, no fragment and no final slash") }
+}
+
+fn parse_credential(text: &str) -> Result<UpstreamCredential, &'static str> {
+    if text.starts_with("@Microsoft.KeyVault(") {
+        return Err("is still a Key Vault reference: check that the app's identity may read it");
+    }
+    if text == "federated" {
+        return Err("federated is not supported yet: give a client secret");
+    }
+    Ok(UpstreamCredential::Secret(text.into()))
+}
+
+fn parse_scopes(text: &str) -> Result<Vec<String>, &'static str> {
+    let scopes: Vec<_> = text.split_ascii_whitespace().map(str::to_owned).collect();
+    let has = |name: &str| scopes.iter().any(|scope| scope == name);
+    if has("openid") && has("profile") {
+        Ok(scopes)
+    } else {
+        Err("must name openid and profile, since the user is known by oid and tid")
+    }
+}
+
+fn parse_tenants(text: &str) -> Result<Vec<DirectoryId>, &'static str> {
+    let ids = text.split(',').map(|id| DirectoryId::try_from(id.trim().to_owned()));
+    ids.collect::<Result<_, _>>().map_err(|_| "must be tenant ids, separated by commas")
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::config::Env;
+
+    use super::*;
+
+    fn faults(env: &dyn Env) -> String {
+        let mut settings = Settings::new(env);
+        let config = Config::read(&mut settings);
+        settings.finish(config).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_missing_setting_is_named_at_once() {
+        let env: [(&str, &str); 0] = [];
+
+        let faults = faults(&env);
+
+        for name in [
+            "PUBLIC_BASE_URL",
+            "SESSION_KEYS",
+            "GRANT_KEYS",
+            "UPSTREAM_ISSUER",
+            "UPSTREAM_CLIENT_ID",
+            "UPSTREAM_CREDENTIAL",
+            "ALLOWED_TENANTS",
+        ] {
+            assert!(faults.contains(&format!("{name} is missing")), "{faults}");
+        }
+    }
+
+    #[test]
+    fn an_unresolved_key_vault_reference_is_a_fault_of_every_secret() {
+        let reference = "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/k)";
+        let env = [
+            ("SESSION_KEYS", reference),
+            ("GRANT_KEYS", reference),
+            ("UPSTREAM_CREDENTIAL", reference),
+        ];
+
+        let faults = faults(&env);
+
+        assert_eq!(faults.matches("is still a Key Vault reference").count(), 3, "{faults}");
+        assert!(!faults.contains("SecretUri"));
+    }
+
+    #[test]
+    fn an_issuer_is_https_without_a_final_slash() {
+        for text in
+            ["http://login.example", "https://login.example/", "https://login.example?x", "x"]
+        {
+            assert!(parse_issuer(text).is_err(), "{text}");
+        }
+        assert!(parse_issuer("https://login.microsoftonline.com/t/v2.0").is_ok());
+    }
+}

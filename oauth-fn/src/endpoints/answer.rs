@@ -1,0 +1,209 @@
+//! How endpoints read forms and answer: errors as JSON for clients, as pages for people.
+
+use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::json;
+use shared::storage::StoreError;
+
+use crate::pages::ErrorPage;
+use crate::protocol::error::CorrelationId;
+use crate::protocol::parameters::Parameters;
+
+/// Largest form, in bytes.
+const LARGEST_FORM: usize = 16 * 1024;
+
+/// The parameters of a form body. Those of the query do not count.
+#[derive(Debug)]
+pub(super) struct OAuthForm(pub(super) Parameters);
+
+impl<S: Send + Sync> FromRequest<S> for OAuthForm {
+    type Rejection = ClientError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ClientError> {
+        if request.uri().query().is_some() {
+            return Err(ClientError::invalid_request(
+                "send the parameters in the body, not in the URL",
+            ));
+        }
+        if !is_form(request.headers()) {
+            return Err(ClientError::invalid_request(
+                "the Content-Type must be application/x-www-form-urlencoded",
+            ));
+        }
+        let body = bounded(request.into_body(), LARGEST_FORM).await?;
+        let parameters = Parameters::parse(&body);
+        parameters.map(Self).map_err(|error| ClientError::invalid_request(&error.to_string()))
+    }
+}
+
+/// The body, if it is not larger than `largest` bytes.
+pub(super) async fn bounded(body: Body, largest: usize) -> Result<Vec<u8>, ClientError> {
+    to_bytes(body, largest).await.map(Into::into).map_err(|_| ClientError::TooLarge(largest))
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (types.next(), types.next()) else {
+        return false;
+    };
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// Why a client does not get what it asked for (RFC 6749 section 5.2, RFC 7591 section 3.2.2).
+#[derive(Debug)]
+pub(super) enum ClientError {
+    /// The client is unknown, or says that it is in a way that does not count.
+    InvalidClient,
+    /// The request broke a rule, which has an error code.
+    Refused { code: &'static str, description: String },
+    /// The body is larger than so many bytes.
+    TooLarge(usize),
+    /// Storage or Entra ID failed: nothing was changed, and the client may try again.
+    Unavailable,
+}
+
+impl ClientError {
+    /// A refusal with a code of its own.
+    pub(super) fn refused(code: &'static str, description: &str) -> Self {
+        Self::Refused { code, description: description.to_owned() }
+    }
+
+    /// A refusal of a request that is not well-formed.
+    pub(super) fn invalid_request(description: &str) -> Self {
+        Self::refused("invalid_request", description)
+    }
+
+    /// A refusal of a code or refresh token. Its reason stays ours.
+    pub(super) fn invalid_grant() -> Self {
+        Self::refused(
+            "invalid_grant",
+            "the code or token is unknown, used, expired, or another client's",
+        )
+    }
+}
+
+impl From<StoreError> for ClientError {
+    fn from(error: StoreError) -> Self {
+        log_failure(&error);
+        Self::Unavailable
+    }
+}
+
+impl IntoResponse for ClientError {
+    fn into_response(self) -> Response {
+        let answer = |status: StatusCode, code: &str, description: &str| {
+            let body = json!({ "error": code, "error_description": description });
+            (status, Json(body)).into_response()
+        };
+        match self {
+            Self::InvalidClient => {
+                let description = "the client is not registered here: register again";
+                let mut response = answer(StatusCode::UNAUTHORIZED, "invalid_client", description);
+                let challenge = HeaderValue::from_static("Basic realm=\"mcp\"");
+                response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+                response
+            }
+            Self::Refused { code, description } => {
+                answer(StatusCode::BAD_REQUEST, code, &description)
+            }
+            Self::TooLarge(largest) => {
+                let description = format!("the body is larger than {largest} bytes");
+                answer(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", &description)
+            }
+            Self::Unavailable => {
+                let description = "try again in a moment";
+                let code = "temporarily_unavailable";
+                let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, code, description);
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                response
+            }
+        }
+    }
+}
+
+/// Why a person sees a page instead of being sent on.
+#[derive(Debug)]
+pub(super) struct PageError {
+    status: StatusCode,
+    title: &'static str,
+    explanation: &'static str,
+    next_step: &'static str,
+    correlation_id: CorrelationId,
+}
+
+const START_AGAIN: &str = "Go back to the application and connect once more.";
+
+impl PageError {
+    /// The request cannot be answered, and the browser cannot be sent back.
+    pub(super) fn unusable(explanation: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "This request cannot be used", explanation)
+    }
+
+    /// The request did not come from where it should.
+    pub(super) fn forbidden(explanation: &'static str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "This did not start here", explanation)
+    }
+
+    /// Something failed on our side.
+    pub(super) fn unavailable(error: &StoreError) -> Self {
+        let mut page = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Something does not work right now",
+            "The server cannot reach its storage.",
+        );
+        page.next_step = "Wait a moment and reload this page.";
+        log_correlated(&page.correlation_id, error);
+        page
+    }
+
+    fn new(status: StatusCode, title: &'static str, explanation: &'static str) -> Self {
+        let correlation_id = CorrelationId::generate();
+        tracing::info!(%correlation_id, explanation, "a browser was shown an error page");
+        Self { status, title, explanation, next_step: START_AGAIN, correlation_id }
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        ErrorPage {
+            status: self.status,
+            title: self.title,
+            explanation: self.explanation,
+            next_step: self.next_step,
+            correlation_id: &self.correlation_id.to_string(),
+        }
+        .into_response()
+    }
+}
+
+/// Sends the browser on with a GET, whatever it came with (RFC 9110 sections 15.4.3 and 15.4.4).
+pub(super) fn redirect(
+    status: StatusCode,
+    location: &str,
+    cookies: impl IntoIterator<Item = HeaderValue>,
+) -> Response {
+    let Ok(location) = HeaderValue::try_from(location) else {
+        return PageError::unusable("The address to go on to is not valid.").into_response();
+    };
+    let mut response = status.into_response();
+    response.headers_mut().insert(LOCATION, location);
+    for cookie in cookies {
+        response.headers_mut().append(http::header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Logs a failure with its causes, once, where it is answered.
+pub(super) fn log_failure(error: &(dyn std::error::Error + 'static)) {
+    tracing::error!(error, "a request failed");
+}
+
+/// Logs a failure under the name that the user was given.
+pub(super) fn log_correlated(id: &CorrelationId, error: &(dyn std::error::Error + 'static)) {
+    tracing::error!(correlation_id = %id, error, "a request failed");
+}

@@ -1,0 +1,107 @@
+//! `GET /authorize`: a client asks for access to the user's account (RFC 6749 section 4.1.1).
+//!
+//! Whatever is wrong before the redirect URI is proved ends in a page; whatever is wrong after it
+//! goes back to the client. Nothing is stored: the request travels on, sealed, in the URL.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, Uri};
+
+use super::answer::{PageError, redirect};
+use crate::App;
+use crate::grant::Requested;
+use crate::protocol::authorization_request::{AuthorizationRequest, InvalidAuthorizationRequest};
+use crate::protocol::destination::{Destination, NoDestination};
+use crate::protocol::error::AuthorizationRefusal;
+use crate::protocol::parameters::Parameters;
+
+/// `GET /authorize`.
+pub(super) async fn authorize(
+    State(app): State<App>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, AuthorizeError> {
+    let parameters = parameters(&uri)?;
+    let client_id = parameters
+        .get("client_id")
+        .ok_or_else(|| PageError::unusable("The application did not say which one it is."))?;
+    let client =
+        app.clients.find(client_id).await.map_err(|error| PageError::unavailable(&error))?;
+    let client = client.ok_or_else(|| {
+        PageError::unusable("The application is not registered here, or no longer.")
+    })?;
+    let (redirect_uri, state) = (parameters.get("redirect_uri"), parameters.get("state"));
+    let destination = Destination::new(&client, redirect_uri, state)?;
+    let read = AuthorizationRequest::read(
+        &parameters,
+        client_id,
+        &client,
+        destination.clone(),
+        &app.base_url,
+    );
+    let request = read.map_err(|error| app.refuse(&destination, error))?;
+    Ok(go_to_consent(&app, request, &headers))
+}
+
+fn go_to_consent(app: &App, request: AuthorizationRequest, headers: &HeaderMap) -> Response {
+    let now = app.clock.now();
+    let (browser, cookie) = match app.browsers.recognise(headers) {
+        Some(browser) => (browser, None),
+        None => app.browsers.welcome(),
+    };
+    let sealed = app.browsers.seal_request(&Requested::new(request, now), &browser, now);
+    let location = app.base_url.at(&format!("/consent?request={sealed}"));
+    redirect(StatusCode::FOUND, &location, cookie)
+}
+
+fn parameters(uri: &Uri) -> Result<Parameters, PageError> {
+    let query = uri.query().unwrap_or_default().as_bytes();
+    let unreadable = "The address has a broken percent escape or is not UTF-8.";
+    Parameters::parse(query).map_err(|_| PageError::unusable(unreadable))
+}
+
+impl App {
+    fn refuse(&self, to: &Destination, error: InvalidAuthorizationRequest) -> AuthorizeError {
+        let refusal = AuthorizationRefusal::from(error);
+        tracing::info!(error = refusal.code.as_str(), "an authorization request was refused");
+        AuthorizeError::Redirect(to.with_refusal(&refusal, &self.base_url))
+    }
+}
+
+/// Why there is nothing to consent to.
+#[derive(Debug)]
+pub(super) enum AuthorizeError {
+    /// The redirect URI is not proved: show a page.
+    Page(PageError),
+    /// It is: send the browser back with the error.
+    Redirect(String),
+}
+
+impl From<PageError> for AuthorizeError {
+    fn from(error: PageError) -> Self {
+        Self::Page(error)
+    }
+}
+
+impl From<NoDestination> for AuthorizeError {
+    fn from(error: NoDestination) -> Self {
+        Self::Page(PageError::unusable(match error {
+            NoDestination::LongState => "The application sent more state than 1024 bytes.",
+            NoDestination::MissingRedirectUri => {
+                "The application did not say, or said twice, where to send you back to."
+            }
+            NoDestination::OtherRedirectUri => {
+                "The application asked to send you to an address that it did not register."
+            }
+        }))
+    }
+}
+
+impl IntoResponse for AuthorizeError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Page(page) => page.into_response(),
+            Self::Redirect(location) => redirect(StatusCode::FOUND, &location, None),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! `GET /oauth-callback`: the browser comes back from Entra ID (RFC 6749 section 4.1.2).
+
+use axum::extract::State;
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use secrecy::ExposeSecret;
+use shared::serve::{Interrupted, to_completion};
+use shared::session::SessionId;
+
+use super::answer::{PageError, log_correlated, redirect};
+use crate::App;
+use crate::grant::Consented;
+use crate::grants::StartError;
+use crate::protocol::error::{AuthorizationErrorCode, AuthorizationRefusal, CorrelationId};
+use crate::protocol::parameters::Parameters;
+use crate::upstream::UpstreamError;
+
+/// `GET /oauth-callback`.
+pub(super) async fn finish(
+    State(app): State<App>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let parameters = Parameters::parse(uri.query().unwrap_or_default().as_bytes());
+    let parameters = parameters.unwrap_or_default();
+    let upstream_state = parameters.get("state").unwrap_or_default().to_owned();
+    let consented = app.browsers.open_flow(&upstream_state, &headers, app.clock.now());
+    let consented = consented.ok_or_else(|| {
+        PageError::forbidden(
+            "The sign-in was not allowed in this browser, was finished before, or took too long.",
+        )
+    })?;
+    let destination = consented.destination().clone();
+    let outcome = match UpstreamAnswer::read(&parameters, &app) {
+        UpstreamAnswer::Code(code) => {
+            let session = SessionId::derived_from(upstream_state.as_bytes());
+            let work = start_session(app.clone(), session, consented, code);
+            to_completion(work).await.map_err(CallbackError::from).flatten()
+        }
+        UpstreamAnswer::Error(error) => Err(CallbackError::SignIn(error)),
+        UpstreamAnswer::Foreign => Err(CallbackError::ForeignIssuer),
+        UpstreamAnswer::Nothing => Err(CallbackError::NoAnswer),
+    };
+    let location = match outcome {
+        Ok(code) => destination.with_code(&code, &app.base_url),
+        Err(CallbackError::Start(StartError::AlreadyStarted)) => {
+            return Err(PageError::unusable("This sign-in was finished before."));
+        }
+        Err(error) => destination.with_refusal(&refusal(&error), &app.base_url),
+    };
+    let cookie: Option<HeaderValue> = app.browsers.clear_flow(&upstream_state);
+    Ok(redirect(StatusCode::FOUND, &location, cookie))
+}
+
+/// Learns who signed in, writes the first row, and gives the code. It runs to its end even if the
+/// browser goes away, since Entra ID's code works once.
+async fn start_session(
+    app: App,
+    session: SessionId,
+    consented: Consented,
+    upstream_code: String,
+) -> Result<String, CallbackError> {
+    let signed_in = app.upstream.redeem(&upstream_code, &consented).await?;
+    let tenant = signed_in.identity.tenant_id.as_str().to_owned();
+    let user = signed_in.identity.user_key();
+    let fulfilled = consented.fulfil(signed_in, app.clock.now());
+    let code = app.grants.start(session, fulfilled).await?;
+    tracing::info!(audit = "signed_in", tenant, user = user.as_str(), "a user signed in");
+    Ok(code.expose_secret().to_owned())
+}
+
+/// What Entra ID sent along (RFC 6749 sections 4.1.2 and 4.1.2.1).
+enum UpstreamAnswer {
+    Code(String),
+    Error(String),
+    /// It names another issuer than the one that was asked (RFC 9207 section 2.4).
+    Foreign,
+    Nothing,
+}
+
+impl UpstreamAnswer {
+    fn read(parameters: &Parameters, app: &App) -> Self {
+        if parameters.get("iss").is_some_and(|issuer| !app.upstream.is_issuer(issuer)) {
+            return Self::Foreign;
+        }
+        match (parameters.get("error"), parameters.get("code")) {
+            (Some(error), _) => Self::Error(error.to_owned()),
+            (None, Some(code)) => Self::Code(code.to_owned()),
+            (None, None) => Self::Nothing,
+        }
+    }
+}
+
+/// Why there is no code.
+#[derive(Debug, thiserror::Error)]
+enum CallbackError {
+    #[error("the answer names another issuer than the one that was asked")]
+    ForeignIssuer,
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+    #[error("the sign-in service answered neither code nor error")]
+    NoAnswer,
+    #[error("the sign-in service answered {0:?}")]
+    SignIn(String),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+}
+
+/// What the client gets to know: a code and a sentence of ours, and where our log tells more.
+fn refusal(error: &CallbackError) -> AuthorizationRefusal {
+    let correlation_id = CorrelationId::generate();
+    log_correlated(&correlation_id, error);
+    let (code, sentence) = match error {
+        CallbackError::SignIn(upstream) if upstream == "access_denied" => {
+            (AuthorizationErrorCode::AccessDenied, "The user or the organisation declined.")
+        }
+        CallbackError::Upstream(UpstreamError::ForeignTenant) => {
+            (AuthorizationErrorCode::AccessDenied, "The user's organisation is not allowed here.")
+        }
+        CallbackError::Start(_) | CallbackError::Upstream(UpstreamError::Unavailable(_)) => {
+            (AuthorizationErrorCode::TemporarilyUnavailable, "Try again in a moment.")
+        }
+        CallbackError::SignIn(upstream) if upstream == "temporarily_unavailable" => {
+            (AuthorizationErrorCode::TemporarilyUnavailable, "Try again in a moment.")
+        }
+        CallbackError::ForeignIssuer
+        | CallbackError::Interrupted(_)
+        | CallbackError::NoAnswer
+        | CallbackError::SignIn(_)
+        | CallbackError::Upstream(UpstreamError::Invalid(_) | UpstreamError::Refused(_)) => {
+            (AuthorizationErrorCode::ServerError, "The sign-in failed.")
+        }
+    };
+    AuthorizationRefusal::new(code, sentence).correlated(correlation_id)
+}

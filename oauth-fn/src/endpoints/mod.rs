@@ -1,0 +1,76 @@
+//! The endpoints, one file each: take the request apart, let others decide and write, answer.
+
+mod answer;
+mod authorize;
+mod callback;
+mod consent;
+mod landing;
+mod metadata;
+mod register;
+mod revoke;
+mod token;
+
+use axum::Router;
+use axum::routing::{get, post};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, REFERRER_POLICY};
+use http::{HeaderName, HeaderValue, Method};
+use tower_http::cors::{Any, CorsLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::App;
+
+/// Every route of this app, as in `infra/apim/oauth.openapi.json`.
+pub(crate) fn router(app: App) -> Router {
+    Router::new().merge(documents()).merge(back_channel()).merge(front_channel()).with_state(app)
+}
+
+/// What clients discover; public and cacheable.
+fn documents() -> Router<App> {
+    Router::new()
+        .route("/.well-known/oauth-authorization-server", get(metadata::show))
+        .route("/.well-known/oauth-authorization-server/{*path}", get(metadata::show))
+        .route("/.well-known/openid-configuration", get(metadata::show))
+        .layer(cors(&[Method::GET]))
+        .route("/", get(landing::show))
+}
+
+/// What clients call by themselves: from any origin, since no cookie counts here.
+fn back_channel() -> Router<App> {
+    Router::new()
+        .route("/register", post(register::register))
+        .route("/token", post(token::issue))
+        .route("/revoke", post(revoke::revoke))
+        .layer(cors(&[Method::POST]))
+        .layer(header(CACHE_CONTROL, "no-store"))
+        .layer(header(PRAGMA, "no-cache"))
+}
+
+/// Where browsers come with their users; never for scripts of other origins.
+fn front_channel() -> Router<App> {
+    Router::new()
+        .route("/authorize", get(authorize::authorize))
+        .route("/consent", get(consent::ask).post(consent::decide))
+        .route("/oauth-callback", get(callback::finish))
+        .layer(header(CACHE_CONTROL, "no-store"))
+        .layer(header(PRAGMA, "no-cache"))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        ))
+}
+
+fn cors(methods: &[Method]) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods(methods.to_vec())
+        .allow_headers([
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            HeaderName::from_static("mcp-protocol-version"),
+        ])
+        .max_age(std::time::Duration::from_hours(1))
+}
+
+fn header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+}

@@ -1,0 +1,50 @@
+//! `POST /revoke`: a client gives a token back (RFC 7009).
+
+use axum::extract::State;
+use http::{HeaderMap, StatusCode};
+use shared::session::{Access, TokenKind};
+use shared::storage::ReplaceError;
+
+use super::answer::{ClientError, OAuthForm};
+use super::token::authenticate;
+use crate::App;
+
+/// `POST /revoke`. A token that is unknown, or another client's, is answered like one that was
+/// revoked, and stays as it is (RFC 7009 section 2.2).
+pub(super) async fn revoke(
+    State(app): State<App>,
+    headers: HeaderMap,
+    OAuthForm(form): OAuthForm,
+) -> Result<StatusCode, ClientError> {
+    let client_id = authenticate(&app, &headers, &form)?;
+    let presented =
+        form.required("token").map_err(|error| ClientError::invalid_request(&error.to_string()))?;
+    if presented.starts_with(Access::PREFIX) {
+        app.revoke_access_token(presented, client_id).await?;
+    } else {
+        app.revoke_refresh_token(presented, client_id).await?;
+    }
+    Ok(StatusCode::OK)
+}
+
+impl App {
+    async fn revoke_access_token(&self, token: &str, client_id: &str) -> Result<(), ClientError> {
+        match self.grants.revoke_access_token(token, client_id).await {
+            Ok(()) => Ok(()),
+            Err(ReplaceError::Lost) => Err(ClientError::Unavailable),
+            Err(ReplaceError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// The refresh token is the session: with it goes everything.
+    async fn revoke_refresh_token(&self, token: &str, client_id: &str) -> Result<(), ClientError> {
+        let found = self.grants.find_by_refresh_token(token).await?;
+        let owned =
+            found.filter(|found| found.grant().is_some_and(|grant| grant.client_id == client_id));
+        if let Some(found) = owned {
+            self.grants.end(found.row()).await?;
+            tracing::info!(audit = "session_revoked", "a session was revoked");
+        }
+        Ok(())
+    }
+}

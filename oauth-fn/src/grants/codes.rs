@@ -1,0 +1,103 @@
+//! Grants by code: the row from the sign-in to the exchange.
+
+use shared::session::{ExpiryWeek, MintedToken, SessionId, Token};
+use shared::storage::{Record, ReplaceError, StoreError};
+
+use super::columns::{CODE, CodeColumn};
+use super::{Code, Grants, IssuedTokens, Row, StartError};
+use crate::grant::{CodeBinding, Exchanged, Fulfilled};
+
+impl Grants {
+    /// Writes the row of a fulfilled authorization, and gives its code.
+    ///
+    /// # Errors
+    /// The row is there already, since the sign-in was used before; or storage failed.
+    pub async fn start(
+        &self,
+        session: SessionId,
+        fulfilled: Fulfilled,
+    ) -> Result<MintedToken, StartError> {
+        let week = ExpiryWeek::of(fulfilled.ends_at);
+        let token = Token::new(session, week, 0, fulfilled.code_expires_at);
+        let column = CodeColumn {
+            binding: fulfilled.binding,
+            signed_in: Some(fulfilled.signed_in),
+            ends_at: fulfilled.ends_at,
+        };
+        let record = self.code_column.write(Record::default(), CODE, &token, &column);
+        self.insert(session.address(week), record).await?;
+        Ok(self.codes.mint(&token))
+    }
+
+    /// The authorization behind a code, if it is one of ours, in time and not ended.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub async fn find_by_code(&self, presented: &str) -> Result<Option<FoundCode>, StoreError> {
+        let Ok(token) = self.codes.open(presented, self.clock.now()) else {
+            return Ok(None);
+        };
+        let address = token.session.address(token.week);
+        let Some(found) = self.records.get(&address).await? else {
+            return Ok(None);
+        };
+        let opened = self.code_column.read::<_, CodeColumn>(&found.record, CODE, &token);
+        let Ok(column) = opened else {
+            tracing::warn!(%address, audit = "integrity", "a genuine code opens nothing");
+            return Ok(None);
+        };
+        let binding = column.binding.clone();
+        let state = match column.signed_in {
+            None => CodeState::Exchanged,
+            Some(signed_in) => CodeState::Fulfilled(Box::new(Fulfilled {
+                binding: column.binding,
+                signed_in,
+                code_expires_at: token.expires_at,
+                ends_at: column.ends_at,
+            })),
+        };
+        let row = Row { address, record: found.record, version: found.version };
+        Ok(Some(FoundCode { token, row, binding, state }))
+    }
+
+    /// Claims the row for an exchanged code, and gives the tokens of the new session.
+    ///
+    /// # Errors
+    /// Somebody else claimed it first, or storage failed.
+    pub async fn open_session(
+        &self,
+        token: Token<Code>,
+        row: Row,
+        exchanged: Exchanged,
+    ) -> Result<IssuedTokens, ReplaceError> {
+        let used = CodeColumn {
+            binding: exchanged.code_binding,
+            signed_in: None,
+            ends_at: exchanged.renewed.grant.ends_at,
+        };
+        let record = self.code_column.write(row.record, CODE, &token, &used);
+        self.issue(Row { record, ..row }, (token.session, token.week), &exchanged.renewed).await
+    }
+}
+
+/// The authorization behind a genuine code.
+#[derive(Debug)]
+pub struct FoundCode {
+    /// The code.
+    pub token: Token<Code>,
+    /// Its row.
+    pub row: Row,
+    /// Whose code it is.
+    pub binding: CodeBinding,
+    /// Whether it was used.
+    pub state: CodeState,
+}
+
+/// How far an authorization with a code has come.
+#[derive(Debug)]
+pub enum CodeState {
+    /// The code was used: this is a replay.
+    Exchanged,
+    /// The code is good for one use.
+    Fulfilled(Box<Fulfilled>),
+}

@@ -1,0 +1,160 @@
+//! Grants at rest: one sealed row from the sign-in to the end of the session.
+//!
+//! A row is written when Entra ID has authenticated the user and no sooner. From then on each
+//! step replaces it at the version that was read, so that of several callers one succeeds.
+
+mod codes;
+mod columns;
+mod renewals;
+mod weekly;
+
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+use shared::base_url::PublicBaseUrl;
+use shared::clock::{Clock, UnixTime};
+use shared::seal::{KeyRing, Purpose};
+use shared::session::{
+    Access, Claims, ClaimsSealer, ExpiryWeek, GENERATION, MintedToken, Session, SessionId, Token,
+    TokenKind, TokenSealer, generation_of,
+};
+use shared::storage::{Address, Record, RecordStore, ReplaceError, Version};
+
+use self::columns::{ColumnSealer, UPSTREAM, UpstreamColumn};
+use crate::grant::Renewed;
+
+pub use self::codes::{CodeState, FoundCode};
+pub use self::renewals::{FoundRefresh, Renewal};
+pub use self::weekly::StartError;
+
+/// The kind of token that a client gets in its redirect: `code` on the wire.
+#[derive(Clone, Copy, Debug)]
+pub enum Code {}
+
+impl TokenKind for Code {
+    const PREFIX: &'static str = "mcp_ac_";
+    const PURPOSE: Purpose = Purpose::AuthorizationCode;
+    const TYPE: u8 = 3;
+}
+
+/// The kind of token that renews a session: `refresh_token` on the wire.
+#[derive(Clone, Copy, Debug)]
+pub enum Refresh {}
+
+impl TokenKind for Refresh {
+    const PREFIX: &'static str = "mcp_rt_";
+    const PURPOSE: Purpose = Purpose::RefreshToken;
+    const TYPE: u8 = 2;
+}
+
+/// The store of grants.
+#[derive(Debug)]
+pub struct Grants {
+    records: Arc<dyn RecordStore>,
+    clock: Arc<dyn Clock>,
+    codes: TokenSealer<Code>,
+    refresh_tokens: TokenSealer<Refresh>,
+    access_tokens: TokenSealer<Access>,
+    claims: ClaimsSealer,
+    code_column: ColumnSealer,
+    upstream_column: ColumnSealer,
+    resource: String,
+}
+
+impl Grants {
+    /// Grants in `records`, under the keys that mcp-fn shares and those that it does not have.
+    pub fn new(
+        session_keys: &KeyRing,
+        grant_keys: &KeyRing,
+        base_url: &PublicBaseUrl,
+        records: Arc<dyn RecordStore>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let issuer = base_url.as_str();
+        Self {
+            records,
+            clock,
+            codes: TokenSealer::new(grant_keys, issuer),
+            refresh_tokens: TokenSealer::new(grant_keys, issuer),
+            access_tokens: TokenSealer::new(session_keys, issuer),
+            claims: ClaimsSealer::new(session_keys),
+            code_column: ColumnSealer::new(grant_keys, Purpose::CodeGrant),
+            upstream_column: ColumnSealer::new(grant_keys, Purpose::Upstream),
+            resource: base_url.resource(),
+        }
+    }
+
+    async fn issue(
+        &self,
+        row: Row,
+        (session, week): (SessionId, ExpiryWeek),
+        renewed: &Renewed,
+    ) -> Result<IssuedTokens, ReplaceError> {
+        let now = self.clock.now();
+        let generation = generation_of(&row.record).saturating_add(1);
+        let expires_at = renewed.access_expires_at(now);
+        let access = Token::<Access>::new(session, week, generation, expires_at);
+        let mut record = row.record.with(GENERATION, generation.to_be_bytes().to_vec());
+        record = self.claims.write(record, &access, &self.claims_of(renewed, expires_at));
+        let mut refresh_token = None;
+        if let Some(ends_at) = renewed.refresh_expires_at(now) {
+            let refresh = Token::<Refresh>::new(session, week, generation, ends_at);
+            let column = UpstreamColumn { grant: renewed.grant.clone(), usable_until: None };
+            record = self.upstream_column.write(record, UPSTREAM, &refresh, &column);
+            refresh_token = Some(self.refresh_tokens.mint(&refresh));
+        }
+        self.records.replace(&row.address, record, &row.version).await?;
+        Ok(IssuedTokens {
+            access_token: self.access_tokens.mint(&access),
+            refresh_token,
+            expires_in: expires_at.since(now).as_secs(),
+            scopes: renewed.granted_scopes.to_string(),
+        })
+    }
+
+    fn claims_of(&self, renewed: &Renewed, expires_at: UnixTime) -> Claims {
+        let grant = &renewed.grant;
+        Claims {
+            session: Session {
+                identity: grant.identity.clone(),
+                client_id: grant.client_id.clone(),
+                client_name: grant.client_name.clone(),
+                resource: self.resource.clone(),
+                scopes: renewed.granted_scopes.clone(),
+                expires_at,
+            },
+            entra_access_token: renewed.entra_access_token.clone(),
+        }
+    }
+}
+
+/// Where a grant lies, and as what it was read.
+#[derive(Clone, Debug)]
+pub struct Row {
+    address: Address,
+    record: Record,
+    version: Version,
+}
+
+/// What the client gets (RFC 6749 section 5.1).
+#[derive(Debug)]
+pub struct IssuedTokens {
+    access_token: MintedToken,
+    refresh_token: Option<MintedToken>,
+    /// Seconds that the access token lives.
+    pub expires_in: u64,
+    /// What the access token may do.
+    pub scopes: String,
+}
+
+impl IssuedTokens {
+    /// The access token, for the answer.
+    pub fn access_token(&self) -> &str {
+        self.access_token.expose_secret()
+    }
+
+    /// The refresh token, for the answer.
+    pub fn refresh_token(&self) -> Option<&str> {
+        self.refresh_token.as_ref().map(ExposeSecret::expose_secret)
+    }
+}

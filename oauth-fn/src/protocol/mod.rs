@@ -1,0 +1,13 @@
+//! What the RFCs say, as decisions over values: nothing here waits, and nothing here knows HTTP.
+
+pub mod authorization_request;
+pub mod client_metadata;
+pub mod consent;
+pub mod destination;
+pub mod error;
+pub mod metadata;
+pub mod parameters;
+pub mod pkce;
+pub mod redirect_uri;
+pub mod resource;
+pub mod token_request;

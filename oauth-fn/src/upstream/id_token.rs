@@ -1,0 +1,344 @@
+//! The `id_token`: what has to hold before we believe who signed in.
+
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use shared::clock::UnixTime;
+use shared::secret::Fingerprint;
+use shared::session::{DirectoryId, Identity};
+
+/// How far Entra ID's clock may be off.
+const SKEW: Duration = Duration::from_mins(1);
+/// Longest name that is kept, in characters.
+const LONGEST_NAME: usize = 100;
+
+/// What a good token says.
+#[derive(Debug)]
+pub(super) struct Expected<'a> {
+    pub(super) issuer: &'a str,
+    pub(super) audience: &'a str,
+    pub(super) nonce: &'a SecretString,
+    pub(super) allowed_tenants: &'a [DirectoryId],
+    pub(super) now: UnixTime,
+}
+
+#[derive(Deserialize)]
+struct UnverifiedClaims {
+    iss: String,
+    aud: String,
+    exp: u64,
+    nbf: Option<u64>,
+    nonce: String,
+    oid: String,
+    tid: String,
+    ver: String,
+    name: Option<String>,
+    preferred_username: Option<String>,
+}
+
+/// The id of the key that claims to have signed. Nothing else of the header is believed.
+pub(super) fn key_id(id_token: &SecretString) -> Result<String, InvalidIdToken> {
+    let header = decode_header(id_token.expose_secret()).map_err(|_| InvalidIdToken::Form)?;
+    if header.alg != Algorithm::RS256 {
+        return Err(InvalidIdToken::Algorithm);
+    }
+    header.kid.ok_or(InvalidIdToken::Key)
+}
+
+/// Who signed in, if every rule holds (`OpenID Connect` Core section 3.1.3.7, and Entra ID's own).
+pub(super) fn verify(
+    id_token: &SecretString,
+    key: &DecodingKey,
+    expected: &Expected<'_>,
+) -> Result<Identity, InvalidIdToken> {
+    // Signature and algorithm by the library; every claim by us, with our clock.
+    let mut validation = Validation::new(Algorithm::RS256);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    let claims = decode::<UnverifiedClaims>(id_token.expose_secret(), key, &validation)
+        .map_err(|_| InvalidIdToken::Signature)?
+        .claims;
+    let tenant_id = claims.check(expected)?;
+    let name = claims.name.or(claims.preferred_username).unwrap_or_default();
+    Ok(Identity {
+        tenant_id,
+        object_id: claims.oid.try_into().map_err(|_| InvalidIdToken::User)?,
+        name: name.chars().filter(|char| !char.is_control()).take(LONGEST_NAME).collect(),
+    })
+}
+
+impl UnverifiedClaims {
+    fn check(&self, expected: &Expected<'_>) -> Result<DirectoryId, InvalidIdToken> {
+        if self.aud != expected.audience {
+            return Err(InvalidIdToken::Audience);
+        }
+        if UnixTime::from_secs(self.exp).plus(SKEW) <= expected.now {
+            return Err(InvalidIdToken::Expired);
+        }
+        let not_before = UnixTime::from_secs(self.nbf.unwrap_or_default());
+        if not_before > expected.now.plus(SKEW) {
+            return Err(InvalidIdToken::Early);
+        }
+        let fingerprint = |text: &str| Fingerprint::of("nonce", &[text.as_bytes()]);
+        if !fingerprint(&self.nonce).matches(&fingerprint(expected.nonce.expose_secret())) {
+            return Err(InvalidIdToken::Nonce);
+        }
+        if self.ver != "2.0" {
+            return Err(InvalidIdToken::Version);
+        }
+        let tenant = DirectoryId::try_from(self.tid.clone()).map_err(|_| InvalidIdToken::Tenant)?;
+        if !expected.allowed_tenants.contains(&tenant) {
+            return Err(InvalidIdToken::Tenant);
+        }
+        // Only now may the tenant complete the issuer: it is one that we chose.
+        if self.iss != expected.issuer.replace("{tenantid}", tenant.as_str()) {
+            return Err(InvalidIdToken::Issuer);
+        }
+        Ok(tenant)
+    }
+}
+
+/// Which rule an `id_token` breaks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum InvalidIdToken {
+    #[error("the id_token is not signed with RS256")]
+    Algorithm,
+    #[error("the id_token is for another application")]
+    Audience,
+    #[error("the id_token is not valid yet")]
+    Early,
+    #[error("the id_token has expired")]
+    Expired,
+    #[error("the id_token is not a signed JWT")]
+    Form,
+    #[error("the id_token is of another issuer")]
+    Issuer,
+    #[error("the id_token is signed with an unknown key")]
+    Key,
+    #[error("there is no id_token")]
+    Missing,
+    #[error("the id_token answers another sign-in")]
+    Nonce,
+    #[error("the id_token's signature or claims do not hold")]
+    Signature,
+    #[error("the id_token is of a tenant that is not allowed")]
+    Tenant,
+    #[error("the id_token does not name the user")]
+    User,
+    #[error("the id_token is not of version 2.0")]
+    Version,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::rsa::{KeyPair, KeySize};
+    use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+    use data_encoding::BASE64URL_NOPAD;
+    use jsonwebtoken::{EncodingKey, Header, encode};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const NOW: UnixTime = UnixTime::from_secs(1_797_206_400);
+
+    struct Signer {
+        pair: KeyPair,
+        public: DecodingKey,
+        modulus: Vec<u8>,
+    }
+
+    static SIGNER: LazyLock<Signer> = LazyLock::new(Signer::generate);
+
+    impl Signer {
+        fn generate() -> Self {
+            let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
+            let modulus = pair.public_key().modulus().big_endian_without_leading_zero().to_vec();
+            let exponent = pair.public_key().exponent().big_endian_without_leading_zero().to_vec();
+            let (n, e) = (BASE64URL_NOPAD.encode(&modulus), BASE64URL_NOPAD.encode(&exponent));
+            let public = DecodingKey::from_rsa_components(&n, &e).unwrap();
+            Self { pair, public, modulus }
+        }
+
+        fn sign(&self, header: &Value, claims: &Value) -> SecretString {
+            let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+            let text = format!("{}.{}", part(header), part(claims));
+            let mut signature = vec![0; self.pair.public_modulus_len()];
+            self.pair
+                .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature)
+                .unwrap();
+            format!("{text}.{}", BASE64URL_NOPAD.encode(&signature)).into()
+        }
+    }
+
+    fn good() -> Value {
+        json!({
+            "iss": "https://login.example/tenant-1/v2.0", "aud": "our-app",
+            "exp": NOW.as_secs() + 3600, "nbf": NOW.as_secs(), "iat": NOW.as_secs(),
+            "nonce": "the-nonce", "oid": "OBJECT-1", "tid": "tenant-1", "ver": "2.0",
+            "name": "Alice",
+        })
+    }
+
+    fn with(change: (&str, Value)) -> Value {
+        let mut claims = good();
+        claims[change.0] = change.1;
+        claims
+    }
+
+    fn signed(claims: &Value) -> SecretString {
+        SIGNER.sign(&json!({ "alg": "RS256", "kid": "k1", "typ": "JWT" }), claims)
+    }
+
+    fn check(token: &SecretString) -> Result<Identity, InvalidIdToken> {
+        check_for(token, "https://login.example/{tenantid}/v2.0")
+    }
+
+    fn check_for(token: &SecretString, issuer: &str) -> Result<Identity, InvalidIdToken> {
+        let tenants = [DirectoryId::try_from("tenant-1".to_owned()).unwrap()];
+        let expected = Expected {
+            issuer,
+            audience: "our-app",
+            nonce: &"the-nonce".into(),
+            allowed_tenants: &tenants,
+            now: NOW,
+        };
+        assert_eq!(key_id(token)?, "k1");
+        verify(token, &SIGNER.public, &expected)
+    }
+
+    #[test]
+    fn a_good_token_says_who_signed_in() {
+        let identity = check(&signed(&good())).unwrap();
+
+        assert_eq!(identity.tenant_id.as_str(), "tenant-1");
+        assert_eq!(identity.object_id.as_str(), "object-1");
+        assert_eq!(identity.name, "Alice");
+    }
+
+    #[test]
+    fn every_claim_has_its_rule() {
+        use InvalidIdToken as Rule;
+        let now = NOW.as_secs();
+        for (change, rule) in [
+            (("iss", json!("https://login.example/tenant-2/v2.0")), Rule::Issuer),
+            (("iss", json!("https://evil.example/tenant-1/v2.0")), Rule::Issuer),
+            (("iss", json!("https://login.example/tenant-1/v2.0/")), Rule::Issuer),
+            (("iss", Value::Null), Rule::Signature),
+            (("aud", json!("another-app")), Rule::Audience),
+            (("aud", json!(["our-app", "another-app"])), Rule::Signature),
+            (("aud", Value::Null), Rule::Signature),
+            (("exp", json!(now - 60)), Rule::Expired),
+            (("exp", json!("soon")), Rule::Signature),
+            (("exp", Value::Null), Rule::Signature),
+            (("nbf", json!(now + 61)), Rule::Early),
+            (("nonce", json!("another-nonce")), Rule::Nonce),
+            (("nonce", json!("")), Rule::Nonce),
+            (("nonce", Value::Null), Rule::Signature),
+            (("ver", json!("1.0")), Rule::Version),
+            (("tid", json!("tenant-2")), Rule::Tenant),
+            (("tid", json!("../tenant-1")), Rule::Tenant),
+            (("tid", Value::Null), Rule::Signature),
+            (("oid", json!("")), Rule::User),
+            (("oid", json!("a/b")), Rule::User),
+            (("oid", Value::Null), Rule::Signature),
+        ] {
+            let token = signed(&with(change.clone()));
+            assert_eq!(check(&token).unwrap_err(), rule, "{change:?}");
+        }
+    }
+
+    #[test]
+    fn entra_ids_clock_may_be_a_minute_off() {
+        let now = NOW.as_secs();
+
+        assert!(check(&signed(&with(("exp", json!(now - 59))))).is_ok());
+        assert!(check(&signed(&with(("nbf", json!(now + 60))))).is_ok());
+    }
+
+    #[test]
+    fn a_token_without_a_display_name_falls_back_to_the_user_name() {
+        let mut claims = with(("preferred_username", json!("alice@example.com")));
+        claims.as_object_mut().unwrap().remove("name");
+
+        assert_eq!(check(&signed(&claims)).unwrap().name, "alice@example.com");
+    }
+
+    #[test]
+    fn an_issuer_without_a_template_is_compared_as_it_is() {
+        let issuer = "https://login.example/tenant-1/v2.0";
+
+        assert!(check_for(&signed(&good()), issuer).is_ok());
+        assert_eq!(
+            check_for(&signed(&good()), "https://login.example/tenant-3/v2.0").unwrap_err(),
+            InvalidIdToken::Issuer
+        );
+    }
+
+    #[test]
+    fn only_rs256_is_an_algorithm() {
+        let hs256 = encode(
+            &Header { kid: Some("k1".to_owned()), ..Header::new(Algorithm::HS256) },
+            &good(),
+            &EncodingKey::from_secret(&SIGNER.modulus),
+        );
+        assert_eq!(check(&hs256.unwrap().into()).unwrap_err(), InvalidIdToken::Algorithm);
+        for algorithm in ["RS384", "RS512", "PS256", "ES256"] {
+            assert_eq!(check(&forged(algorithm)).unwrap_err(), InvalidIdToken::Algorithm);
+        }
+        for algorithm in ["none", "None", ""] {
+            assert_eq!(check(&forged(algorithm)).unwrap_err(), InvalidIdToken::Form);
+        }
+    }
+
+    /// The signature of a good token under a header with another algorithm.
+    fn forged(algorithm: &str) -> SecretString {
+        let token = signed(&good());
+        let (_, rest) = token.expose_secret().split_once('.').unwrap();
+        let header = json!({ "alg": algorithm, "kid": "k1", "typ": "JWT" }).to_string();
+        format!("{}.{rest}", BASE64URL_NOPAD.encode(header.as_bytes())).into()
+    }
+
+    #[test]
+    fn keys_that_the_token_brings_along_are_not_believed() {
+        let other = Signer::generate();
+        let header = json!({
+            "alg": "RS256", "kid": "k1", "jku": "https://evil.example/keys",
+            "jwk": { "kty": "RSA", "n": BASE64URL_NOPAD.encode(&other.modulus), "e": "AQAB" },
+        });
+
+        let token = other.sign(&header, &good());
+
+        assert_eq!(check(&token).unwrap_err(), InvalidIdToken::Signature);
+    }
+
+    #[test]
+    fn every_changed_character_is_noticed() {
+        let token = signed(&good());
+        let text = token.expose_secret();
+
+        for index in 0..text.len() {
+            let mut bytes = text.as_bytes().to_vec();
+            bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(bytes).unwrap();
+            let checked = key_id(&changed.clone().into()).and_then(|id| {
+                if id == "k1" { check(&changed.into()) } else { Err(InvalidIdToken::Key) }
+            });
+            assert!(checked.is_err(), "character {index}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_signed_token_is_refused() {
+        let token = signed(&good());
+        let two = format!("{0}.{0}", token.expose_secret());
+        for text in ["", "a.b.c", "a.b", two.as_str(), r#"{"payload":"x","signatures":[]}"#] {
+            assert!(check(&text.to_owned().into()).is_err(), "{text}");
+        }
+    }
+}

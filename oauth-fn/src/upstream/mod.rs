@@ -1,0 +1,275 @@
+//! The door to Entra ID: sends users there to sign in, redeems what they bring back, and renews it.
+//!
+//! `resource` is ours and never goes there (Entra ID refuses it), nor do the scopes of MCP.
+
+mod discovery;
+mod http_client;
+mod id_token;
+mod keys;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use oauth2::basic::{
+    BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse,
+    BasicTokenIntrospectionResponse, BasicTokenType,
+};
+use oauth2::{
+    AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
+    EndpointNotSet, EndpointSet, ExtraTokenFields, PkceCodeChallenge, PkceCodeVerifier,
+    RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardErrorResponse,
+    StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use shared::base_url::PublicBaseUrl;
+use shared::clock::Clock;
+use shared::session::{EntraAccessToken, Identity};
+use tokio::sync::OnceCell;
+use url::Url;
+
+use self::discovery::Provider;
+use self::http_client::{HttpClient, HttpFailure};
+use self::id_token::{Expected, InvalidIdToken};
+use self::keys::SigningKeys;
+use crate::config::{UpstreamConfig, UpstreamCredential};
+use crate::grant::{Consented, EntraRefreshToken, SignedIn, UpstreamTokens};
+
+/// How long Entra ID's tokens live if it does not say.
+const DEFAULT_LIFETIME: Duration = Duration::from_mins(10);
+
+/// Entra ID, as far as we talk to it.
+#[derive(Debug)]
+pub struct Upstream {
+    config: UpstreamConfig,
+    redirect_uri: RedirectUrl,
+    http: HttpClient,
+    clock: Arc<dyn Clock>,
+    provider: OnceCell<Provider>,
+    keys: SigningKeys,
+}
+
+impl Upstream {
+    /// Entra ID as `config` describes it. Nothing is asked before a user signs in.
+    pub fn new(
+        config: UpstreamConfig,
+        base_url: &PublicBaseUrl,
+        http: reqwest::Client,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let http = HttpClient::new(http);
+        Self {
+            config,
+            redirect_uri: RedirectUrl::from_url(base_url.url_at("/oauth-callback")),
+            keys: SigningKeys::new(http.clone(), Arc::clone(&clock)),
+            http,
+            clock,
+            provider: OnceCell::new(),
+        }
+    }
+
+    /// Whether an answer that names `issuer` is from where we asked (RFC 9207 section 2.4).
+    pub fn is_issuer(&self, issuer: &str) -> bool {
+        self.config.issuer.as_str() == issuer
+    }
+
+    /// Where the browser goes to sign in.
+    ///
+    /// # Errors
+    /// Entra ID cannot be reached.
+    pub async fn authorize_url(
+        &self,
+        consented: &Consented,
+        upstream_state: &SecretString,
+    ) -> Result<Url, UpstreamError> {
+        let client = self.client(self.provider().await?);
+        let verifier = PkceCodeVerifier::new(consented.upstream_verifier().expose_secret().into());
+        let state = CsrfToken::new(upstream_state.expose_secret().to_owned());
+        let (url, _) = client
+            .authorize_url(move || state)
+            .add_scopes(self.scopes())
+            .add_extra_param("nonce", consented.upstream_nonce().expose_secret().to_owned())
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
+            .url();
+        Ok(url)
+    }
+
+    /// Redeems the code that the browser brought back, and learns who signed in.
+    ///
+    /// # Errors
+    /// Entra ID refused, cannot be reached, or says something that does not hold.
+    pub async fn redeem(
+        &self,
+        upstream_code: &str,
+        consented: &Consented,
+    ) -> Result<SignedIn, UpstreamError> {
+        let provider = self.provider().await?;
+        let verifier = PkceCodeVerifier::new(consented.upstream_verifier().expose_secret().into());
+        let answer = self
+            .client(provider)
+            .exchange_code(AuthorizationCode::new(upstream_code.to_owned()))
+            .set_pkce_verifier(verifier)
+            .request_async(&self.http)
+            .await?;
+        let id_token = answer.extra_fields().id_token.as_ref().ok_or(InvalidIdToken::Missing)?;
+        let identity = self.identify(id_token, consented.upstream_nonce(), provider).await?;
+        Ok(SignedIn { identity, tokens: self.tokens(&answer) })
+    }
+
+    /// Renews the tokens of a user.
+    ///
+    /// # Errors
+    /// Entra ID refused (then the session is over) or cannot be reached.
+    pub async fn renew(&self, token: &EntraRefreshToken) -> Result<UpstreamTokens, UpstreamError> {
+        let refresh_token = RefreshToken::new(token.0.expose_secret().to_owned());
+        let answer = self
+            .client(self.provider().await?)
+            .exchange_refresh_token(&refresh_token)
+            .add_scopes(self.scopes())
+            .request_async(&self.http)
+            .await?;
+        Ok(self.tokens(&answer))
+    }
+
+    async fn identify(
+        &self,
+        id_token: &SecretString,
+        nonce: &SecretString,
+        provider: &Provider,
+    ) -> Result<Identity, UpstreamError> {
+        let key_id = id_token::key_id(id_token)?;
+        let key = self.keys.find(&key_id, &provider.jwks_uri).await?;
+        let expected = Expected {
+            issuer: &provider.issuer,
+            audience: &self.config.client_id,
+            nonce,
+            allowed_tenants: &self.config.allowed_tenants,
+            now: self.clock.now(),
+        };
+        Ok(id_token::verify(id_token, &key.ok_or(InvalidIdToken::Key)?, &expected)?)
+    }
+
+    async fn provider(&self) -> Result<&Provider, UpstreamError> {
+        let discover = || Provider::discover(&self.http, &self.config.issuer);
+        self.provider.get_or_try_init(discover).await.map_err(UpstreamError::from)
+    }
+
+    fn client(&self, provider: &Provider) -> EntraClient {
+        let UpstreamCredential::Secret(secret) = &self.config.credential;
+        Client::new(ClientId::new(self.config.client_id.clone()))
+            .set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()))
+            .set_auth_type(AuthType::RequestBody)
+            .set_redirect_uri(self.redirect_uri.clone())
+            .set_auth_uri(AuthUrl::from_url(provider.authorization_endpoint.clone()))
+            .set_token_uri(TokenUrl::from_url(provider.token_endpoint.clone()))
+    }
+
+    fn scopes(&self) -> impl Iterator<Item = Scope> {
+        self.config.scopes.iter().cloned().map(Scope::new)
+    }
+
+    fn tokens(&self, answer: &EntraTokens) -> UpstreamTokens {
+        let lifetime = answer.expires_in().unwrap_or(DEFAULT_LIFETIME);
+        let refresh_token = answer.refresh_token().map(|token| token.secret().as_str().into());
+        UpstreamTokens {
+            access_token: EntraAccessToken::new(answer.access_token().secret().as_str().into()),
+            expires_at: self.clock.now().plus(lifetime),
+            refresh_token: refresh_token.map(EntraRefreshToken),
+        }
+    }
+}
+
+/// Why Entra ID gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// The user may not sign in here.
+    #[error("the user's tenant is not allowed")]
+    ForeignTenant,
+    /// What it said does not hold, or our application is not set up as it should be.
+    #[error("Entra ID gave an answer that cannot be used")]
+    Invalid(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The grant behind the call is over, or Entra ID wants the user to sign in again.
+    #[error("Entra ID no longer honours the grant: {0}")]
+    Refused(String),
+    /// It cannot be reached, or asks for patience.
+    #[error("Entra ID cannot be reached")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<InvalidIdToken> for UpstreamError {
+    fn from(error: InvalidIdToken) -> Self {
+        match error {
+            InvalidIdToken::Tenant => Self::ForeignTenant,
+            other => Self::Invalid(Box::new(other)),
+        }
+    }
+}
+
+impl From<HttpFailure> for UpstreamError {
+    fn from(error: HttpFailure) -> Self {
+        match error {
+            HttpFailure::Unusable(_) => Self::Invalid(Box::new(error)),
+            HttpFailure::Network(_) | HttpFailure::Status(_) => Self::Unavailable(Box::new(error)),
+        }
+    }
+}
+
+type TokenFailure = RequestTokenError<HttpFailure, BasicErrorResponse>;
+
+impl From<TokenFailure> for UpstreamError {
+    fn from(error: TokenFailure) -> Self {
+        match error {
+            RequestTokenError::ServerResponse(answer) => Self::from(answer),
+            RequestTokenError::Request(error) => Self::from(error),
+            // The source carries the path of the fault, and not the body of the answer.
+            RequestTokenError::Parse(source, _) => Self::Invalid(Box::new(source)),
+            RequestTokenError::Other(text) => Self::Invalid(text.into()),
+        }
+    }
+}
+
+impl From<StandardErrorResponse<BasicErrorResponseType>> for UpstreamError {
+    /// Branches on the error code alone: numbers and texts of Entra ID change.
+    fn from(answer: StandardErrorResponse<BasicErrorResponseType>) -> Self {
+        let code = answer.error().as_ref().to_owned();
+        match code.as_str() {
+            "invalid_grant" | "interaction_required" | "consent_required" | "login_required" => {
+                Self::Refused(answer.to_string())
+            }
+            "temporarily_unavailable" | "server_error" => {
+                Self::Unavailable(answer.to_string().into())
+            }
+            _ => Self::Invalid(answer.to_string().into()),
+        }
+    }
+}
+
+/// What Entra ID adds to a token response (`OpenID Connect` Core section 3.1.3.3).
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct IdTokenFields {
+    #[serde(default, skip_serializing, deserialize_with = "optional_secret")]
+    id_token: Option<SecretString>,
+}
+
+impl ExtraTokenFields for IdTokenFields {}
+
+fn optional_secret<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SecretString>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(|text| text.map(SecretString::from))
+}
+
+type EntraTokens = StandardTokenResponse<IdTokenFields, BasicTokenType>;
+
+type EntraClient = Client<
+    BasicErrorResponse,
+    EntraTokens,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
