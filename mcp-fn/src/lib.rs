@@ -1,3 +1,154 @@
 //! The MCP server: validates the session behind each request and serves the snippet tools.
 
+pub mod auth;
+pub mod caller;
+pub mod config;
+mod error_chain;
+mod metadata;
 pub mod snippets;
+#[cfg(test)]
+mod testing;
+pub mod tools;
+pub mod transport;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use http::Method;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, WWW_AUTHENTICATE};
+use rmcp::ServerHandler;
+use shared::base_url::PublicBaseUrl;
+use shared::clock::Clock;
+use shared::session::Sessions;
+use shared::storage::RecordStore;
+use tower_http::cors::{Any, CorsLayer};
+
+use crate::auth::Gate;
+use crate::config::Config;
+use crate::snippets::SnippetStore;
+use crate::snippets::owned::Snippets;
+use crate::tools::SnippetTools;
+
+/// The outside things that the app needs.
+#[derive(Clone, Debug)]
+pub struct Doors {
+    /// Where sessions are kept; they are read only.
+    pub records: Arc<dyn RecordStore>,
+    /// Where snippets are kept.
+    pub snippets: Arc<dyn SnippetStore>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The whole app: the snippet tools behind tokens of `config`.
+pub fn router(config: &Config, doors: Doors) -> Router {
+    let tools = SnippetTools::new(Snippets::new(doors.snippets), Arc::clone(&doors.clock));
+    let sessions = Sessions::new(
+        &config.session_keys,
+        &config.base_url,
+        doors.records,
+        doors.clock,
+        config.session_cache,
+    );
+    server(&config.base_url, sessions, tools)
+}
+
+/// Any MCP handler behind our bearer layer and on our transport, with the metadata that leads
+/// clients to it. Its tools find the [`caller::Caller`] in the request.
+pub fn server<H: ServerHandler>(
+    base_url: &PublicBaseUrl,
+    sessions: Sessions,
+    handler: H,
+) -> Router {
+    let gate = Arc::new(Gate::new(base_url, sessions));
+    let layers =
+        (cors([Method::POST, Method::GET, Method::DELETE]), from_fn_with_state(gate, auth::admit));
+    let mcp = transport::streamable::endpoint(base_url, handler).layer(layers);
+    let metadata = metadata::document(base_url).layer(cors([Method::GET]));
+    let router = Router::new().route("/", get(health)).route("/mcp", mcp);
+    metadata::PATHS.into_iter().fold(router, |router, path| router.route(path, metadata.clone()))
+}
+
+/// `GET /`: the Functions host polls it. Clients never see it, as the public `/` is oauth-fn's.
+async fn health() -> &'static str {
+    "mcp-fn is running.\n"
+}
+
+/// Lets pages of any origin read the answers: no cookie is involved, so there is no authority
+/// that a page could borrow.
+fn cors<const N: usize>(methods: [Method; N]) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods(methods)
+        .allow_headers([
+            ACCEPT,
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            HeaderName::from_static("last-event-id"),
+            HeaderName::from_static("mcp-method"),
+            HeaderName::from_static("mcp-name"),
+            HeaderName::from_static("mcp-protocol-version"),
+            HeaderName::from_static("mcp-session-id"),
+        ])
+        .expose_headers([WWW_AUTHENTICATE, HeaderName::from_static("mcp-session-id")])
+        .max_age(Duration::from_hours(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use http::header::ORIGIN;
+    use http::{Request, StatusCode};
+    use shared::storage::StorageCalls;
+
+    use crate::testing::TestServer;
+
+    #[tokio::test]
+    async fn the_health_page_asks_no_storage() {
+        let server = TestServer::new();
+        server.break_records(true);
+
+        let reply = server.send(Request::get("/").body(Body::empty()).unwrap()).await;
+
+        assert_eq!(reply.status, StatusCode::OK);
+        assert_eq!(server.counted.calls(), StorageCalls::default());
+    }
+
+    #[tokio::test]
+    async fn preflights_are_answered_without_a_token_and_errors_can_be_read_by_pages() {
+        let server = TestServer::new();
+        let preflight = Request::options("/mcp")
+            .header(ORIGIN, "https://inspector.example.com")
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "authorization,mcp-protocol-version");
+
+        let preflight = server.send(preflight.body(Body::empty()).unwrap()).await;
+        let denied = server.send(Request::post("/mcp").body(Body::empty()).unwrap()).await;
+
+        assert_eq!(preflight.status, StatusCode::OK);
+        assert_eq!(preflight.header("access-control-allow-origin"), "*");
+        assert_eq!(preflight.header("access-control-allow-credentials"), "");
+        assert_eq!(preflight.header("access-control-allow-methods"), "POST,GET,DELETE");
+        let headers = preflight.header("access-control-allow-headers");
+        for header in [
+            "authorization",
+            "content-type",
+            "accept",
+            "mcp-protocol-version",
+            "mcp-method",
+            "mcp-name",
+            "mcp-session-id",
+            "last-event-id",
+        ] {
+            assert!(headers.split(',').any(|allowed| allowed == header), "{headers}");
+        }
+        assert_eq!(denied.header("access-control-allow-origin"), "*");
+        assert_eq!(
+            denied.header("access-control-expose-headers"),
+            "www-authenticate,mcp-session-id"
+        );
+    }
+}

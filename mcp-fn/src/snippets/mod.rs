@@ -1,5 +1,8 @@
 //! Snippets: named texts of one user, and the port to where they are kept.
 
+pub mod azure;
+pub mod owned;
+
 use std::error::Error;
 use std::fmt::{self, Debug};
 

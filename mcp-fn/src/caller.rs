@@ -1,0 +1,118 @@
+//! Who calls: the session behind one request, and the permits that its scopes give.
+
+use std::sync::{Arc, OnceLock};
+
+use http::request::Parts;
+use rmcp::ErrorData;
+use rmcp::handler::server::common::{AsRequestContext, FromContextPart};
+use shared::scope::{Scope, Scopes};
+use shared::session::Session;
+use shared::storage::Key;
+
+/// The session that a request was let in with. Only [`crate::auth`] makes one.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    session: Arc<Session>,
+    missing: Arc<OnceLock<Scope>>,
+}
+
+impl Caller {
+    /// The caller behind `session`, who has not asked for anything yet.
+    pub(crate) fn new(session: Arc<Session>) -> Self {
+        Self { session, missing: Arc::default() }
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Leave to list and read the caller's snippets.
+    ///
+    /// # Errors
+    /// The session lacks the scope; the whole request then ends in `insufficient_scope`.
+    pub fn permit_read(&self) -> Result<MayRead, MissingScope> {
+        self.require(Scope::SnippetsRead).map(|owner| MayRead { owner })
+    }
+
+    /// Leave to save and delete the caller's snippets.
+    ///
+    /// # Errors
+    /// The session lacks the scope; the whole request then ends in `insufficient_scope`.
+    pub fn permit_write(&self) -> Result<MayWrite, MissingScope> {
+        self.require(Scope::SnippetsWrite).map(|owner| MayWrite { owner })
+    }
+
+    /// What a new token would need, if something was asked for that this one does not cover: the
+    /// scopes that it has and the missing one, since a client asks for all of them at once.
+    pub(crate) fn scopes_to_ask_for(&self) -> Option<Scopes> {
+        self.missing.get().map(|scope| self.session.scopes.clone().with(*scope))
+    }
+
+    fn require(&self, scope: Scope) -> Result<Key, MissingScope> {
+        if self.session.scopes.contains(scope) {
+            return Ok(self.session.identity.user_key());
+        }
+        // The bearer layer reads this after the request was served: no body is parsed twice.
+        Err(MissingScope(*self.missing.get_or_init(|| scope)))
+    }
+}
+
+impl<C: AsRequestContext> FromContextPart<C> for Caller {
+    fn from_context_part(context: &mut C) -> Result<Self, ErrorData> {
+        let parts = context.as_request_context().extensions.get::<Parts>();
+        let caller = parts.and_then(|parts| parts.extensions.get::<Self>());
+        caller.cloned().ok_or_else(|| ErrorData::internal_error("nobody signed in", None))
+    }
+}
+
+/// Proof that the caller may read snippets, and whose. Only [`Caller::permit_read`] makes one.
+#[derive(Debug)]
+#[must_use]
+pub struct MayRead {
+    owner: Key,
+}
+
+impl MayRead {
+    /// The user whose snippets may be read.
+    pub fn owner(&self) -> &Key {
+        &self.owner
+    }
+}
+
+impl<C: AsRequestContext> FromContextPart<C> for MayRead {
+    fn from_context_part(context: &mut C) -> Result<Self, ErrorData> {
+        Ok(Caller::from_context_part(context)?.permit_read()?)
+    }
+}
+
+/// Proof that the caller may change snippets, and whose. Only [`Caller::permit_write`] makes one.
+#[derive(Debug)]
+#[must_use]
+pub struct MayWrite {
+    owner: Key,
+}
+
+impl MayWrite {
+    /// The user whose snippets may be changed.
+    pub fn owner(&self) -> &Key {
+        &self.owner
+    }
+}
+
+impl<C: AsRequestContext> FromContextPart<C> for MayWrite {
+    fn from_context_part(context: &mut C) -> Result<Self, ErrorData> {
+        Ok(Caller::from_context_part(context)?.permit_write()?)
+    }
+}
+
+/// The user did not allow this to the client (RFC 6750 section 3.1, `insufficient_scope`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("this needs the scope {0}, which the user has not allowed")]
+pub struct MissingScope(Scope);
+
+impl From<MissingScope> for ErrorData {
+    fn from(missing: MissingScope) -> Self {
+        Self::invalid_request(missing.to_string(), None)
+    }
+}

@@ -1,0 +1,34 @@
+//! What the tools are called with. The comments on fields are what a model reads about them.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Of `get_snippet` and `delete_snippet`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NamedSnippet {
+    /// The name of the snippet.
+    #[schemars(length(min = 1, max = 128), regex(pattern = "^[A-Za-z0-9._-]+$"))]
+    pub(super) snippetname: String,
+}
+
+/// Of `save_snippet`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SaveSnippet {
+    /// The name to save it under: 1 to 128 letters, digits, '.', '_' or '-'.
+    #[schemars(length(min = 1, max = 128), regex(pattern = "^[A-Za-z0-9._-]+$"))]
+    pub(super) snippetname: String,
+    /// The text itself: at most 1 MiB of UTF-8.
+    #[schemars(length(max = 1_048_576))]
+    pub(super) snippet: String,
+}
+
+/// Of `list_snippets`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListSnippets {
+    /// The `next_cursor` of the answer before, to go on from there; leave it out to begin.
+    #[serde(default)]
+    pub(super) cursor: Option<String>,
+}
