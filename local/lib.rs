@@ -1,1 +1,17 @@
-//! Placeholder.
+//! The whole system in one process: gateway, both apps, embedded store and a development identity
+//! provider in the place of Entra ID.
+
+pub mod command_line;
+pub mod demo;
+pub mod embedded;
+mod files;
+pub mod gateway;
+pub mod greeting;
+pub mod identity_provider;
+pub mod keys;
+mod manual_clock;
+pub mod say;
+mod stack;
+
+pub use manual_clock::ManualClock;
+pub use stack::{Data, Options, Stack, StartError};

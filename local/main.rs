@@ -1,1 +1,85 @@
-fn main() {}
+//! The command line of the local system.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+use local::command_line::{Command, CommandLine, Serve};
+use local::greeting::Greeting;
+use local::{Data, Options, Stack, StartError, demo, say};
+use shared::config::{Env, ProcessEnv};
+
+fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    // The demo shows what it does itself.
+    log_to_terminal(if command_line.command.is_some() {
+        "warn"
+    } else {
+        "warn,oauth_fn=info,mcp_fn=info,local=info"
+    });
+    match run(command_line) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::error(error.as_ref());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(command_line: CommandLine) -> Result<(), Box<dyn std::error::Error>> {
+    refuse_azure(&ProcessEnv)?;
+    match command_line.command {
+        Some(Command::Demo(flags)) => Ok(demo::run(flags.url).await?),
+        None => Ok(serve(command_line.serve).await?),
+    }
+}
+
+async fn serve(flags: Serve) -> Result<(), StartError> {
+    let data = if flags.memory { Data::Memory } else { Data::Directory(flags.data) };
+    let options =
+        Options { listen: flags.listen, data, sign_in_as: flags.sign_in_as, ..Options::default() };
+    let stack = Stack::start(options.clone()).await?;
+    say::line(Greeting { base_url: stack.base_url(), options: &options });
+    shared::serve::told_to_stop().await;
+    stack.stop().await;
+    say::line("Stopped.");
+    Ok(())
+}
+
+/// The settings that tell that this process runs on Azure.
+const AZURE_SETTINGS: [&str; 2] = ["FUNCTIONS_WORKER_RUNTIME", "WEBSITE_INSTANCE_ID"];
+
+/// The development identity provider must never serve anybody but a developer.
+fn refuse_azure(env: &dyn Env) -> Result<(), OnAzure> {
+    let found = AZURE_SETTINGS.into_iter().find(|name| env.get(name).is_some());
+    found.map_or(Ok(()), |name| Err(OnAzure(name)))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{0} is set, so this looks like Azure Functions; the local system signs anybody in and must \
+     not run there. Deploy oauth-fn and mcp-fn instead, or unset it on your own machine"
+)]
+struct OnAzure(&'static str);
+
+// Standard output is for the person, so the log goes to standard error.
+fn log_to_terminal(usual: &str) {
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    shared::telemetry::log_through(lines, &ProcessEnv, usual);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_local_system_does_not_run_on_azure() {
+        for name in AZURE_SETTINGS {
+            assert!(refuse_azure(&[(name, "x")]).is_err());
+        }
+        assert!(refuse_azure(&[("HOME", "/root")]).is_ok());
+    }
+}

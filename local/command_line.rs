@@ -1,0 +1,97 @@
+//! The commands and their flags.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use url::Url;
+
+use crate::identity_provider::Person;
+
+/// The port that documents and examples name.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo run                                     serve on http://127.0.0.1:8787, keep data in .local/
+  cargo run -- --memory --sign-in-as alice      keep nothing, sign in without the page
+  cargo run -- --listen 127.0.0.1:9000 --data /tmp/two
+  cargo run -- demo                             walk the whole flow and print each step
+
+Point an MCP client at http://127.0.0.1:8787/mcp; the server prints ready-made configurations.";
+
+/// A remote MCP server with its own OAuth 2.1 authorization server, whole on this machine.
+///
+/// Serves the gateway, oauth-fn, mcp-fn, an embedded store and a development identity provider,
+/// which stands for Microsoft Entra ID, in one process. Nothing else has to be installed.
+#[derive(Debug, Parser)]
+#[command(name = "local", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+pub struct CommandLine {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to serve.
+    #[command(flatten)]
+    pub serve: Serve,
+}
+
+/// What to do instead of serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Walk the whole flow with an independent MCP client and print each step.
+    ///
+    /// Discovers, registers, authorizes, consents, signs in, gets tokens, lists the tools, saves
+    /// and gets a snippet, refreshes and revokes, all through real HTTP. Ends with an error at
+    /// the first step that fails.
+    Demo(Demo),
+}
+
+/// The flags of the demo.
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// The system to walk through [default: the one on 127.0.0.1:8787, or else an own in memory]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<Url>,
+}
+
+/// The flags of serving.
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// Where to listen, on this machine only
+    #[arg(long, value_name = "ADDR:PORT", default_value = DEFAULT_LISTEN)]
+    pub listen: SocketAddr,
+    /// Where to keep registrations, sessions, snippets and keys; survives restarts
+    #[arg(long, value_name = "DIR", default_value = ".local/")]
+    pub data: PathBuf,
+    /// Keep everything in memory and nothing on disk
+    #[arg(long, conflicts_with = "data")]
+    pub memory: bool,
+    /// Sign this user in without the page of the identity provider: alice, bob or mallory
+    #[arg(long, value_name = "NAME", value_parser = |name: &str| Person::try_from(name))]
+    pub sign_in_as: Option<Person>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn an_unknown_user_is_refused_with_the_known_ones() {
+        let refused = CommandLine::try_parse_from(["local", "--sign-in-as", "carol"]).unwrap_err();
+
+        assert!(refused.to_string().contains("alice, bob and mallory"), "{refused}");
+    }
+
+    #[test]
+    fn memory_and_a_directory_exclude_each_other() {
+        assert!(CommandLine::try_parse_from(["local", "--memory", "--data", "x"]).is_err());
+        assert!(CommandLine::try_parse_from(["local", "--memory"]).is_ok());
+    }
+}
