@@ -1,0 +1,23 @@
+//! The whole system over HTTP, as clients, users and attackers meet it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+mod authorization;
+mod callback;
+mod client;
+mod consent;
+mod faults;
+mod mcp;
+mod metadata;
+mod refresh;
+mod registration;
+mod restart;
+mod revocation;
+mod storage;
+mod system;
+mod tampering;
+mod token;

@@ -1,0 +1,265 @@
+//! Renewal and its limits (RFC 6749 section 6, RFC 9700 section 4.14; threats 24 to 26).
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use local::identity_provider::{Fault, Person};
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::client::Browser;
+use crate::system::System;
+
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
+
+#[tokio::test]
+async fn a_refresh_replaces_both_tokens() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let old = system.sign_in(&client).await;
+
+    let new = system.refresh(&client, &old.refresh_token).await.tokens();
+
+    assert_ne!(new.access_token, old.access_token);
+    assert_ne!(new.refresh_token, old.refresh_token);
+    assert_eq!(new.scope, old.scope);
+    assert!(system.takes(&new.access_token).await);
+    assert!(!system.takes(&old.access_token).await);
+    let newer = system.refresh(&client, &new.refresh_token).await.tokens();
+    assert!(system.takes(&newer.access_token).await);
+}
+
+#[tokio::test]
+async fn a_lost_answer_does_not_sign_the_client_out() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let old = system.sign_in(&client).await;
+    let _lost = system.refresh(&client, &old.refresh_token).await.tokens();
+
+    system.clock.advance(Duration::from_secs(59));
+    let new = system.refresh(&client, &old.refresh_token).await.tokens();
+
+    assert!(system.takes(&new.access_token).await);
+    assert_eq!(system.refresh(&client, &new.refresh_token).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_replaced_token_is_good_for_one_more_use_and_no_more() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let old = system.sign_in(&client).await;
+    system.refresh(&client, &old.refresh_token).await.tokens();
+    let again = system.refresh(&client, &old.refresh_token).await.tokens();
+
+    system.refresh(&client, &old.refresh_token).await.refused(400, "invalid_grant");
+
+    system.refresh(&client, &again.refresh_token).await.refused(400, "invalid_grant");
+    assert!(!system.takes(&again.access_token).await);
+}
+
+#[tokio::test]
+async fn a_replaced_token_that_comes_after_a_minute_ends_the_session() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let old = system.sign_in(&client).await;
+    let new = system.refresh(&client, &old.refresh_token).await.tokens();
+
+    system.clock.advance(MINUTE);
+    system.refresh(&client, &old.refresh_token).await.refused(400, "invalid_grant");
+
+    system.refresh(&client, &new.refresh_token).await.refused(400, "invalid_grant");
+    assert!(!system.takes(&new.access_token).await);
+}
+
+#[tokio::test]
+async fn a_replaced_token_whose_successor_was_used_ends_the_session() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let first = system.sign_in(&client).await;
+    let second = system.refresh(&client, &first.refresh_token).await.tokens();
+    let third = system.refresh(&client, &second.refresh_token).await.tokens();
+
+    system.refresh(&client, &first.refresh_token).await.refused(400, "invalid_grant");
+
+    system.refresh(&client, &third.refresh_token).await.refused(400, "invalid_grant");
+    assert!(!system.takes(&third.access_token).await);
+}
+
+#[tokio::test]
+async fn the_token_of_a_lost_answer_ends_the_session_if_it_turns_up_later() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let old = system.sign_in(&client).await;
+    let lost = system.refresh(&client, &old.refresh_token).await.tokens();
+    let new = system.refresh(&client, &old.refresh_token).await.tokens();
+
+    system.refresh(&client, &lost.refresh_token).await.refused(400, "invalid_grant");
+
+    assert!(!system.takes(&new.access_token).await);
+}
+
+#[tokio::test]
+async fn of_eight_refreshes_at_once_at_most_one_family_lives_on() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    for _ in 0..5 {
+        let old = system.sign_in(&client).await;
+
+        let answers = join_all((0..8).map(|_| system.refresh(&client, &old.refresh_token))).await;
+
+        let mut alive = 0;
+        for answer in answers.iter().filter(|answer| answer.status == StatusCode::OK) {
+            alive += u32::from(system.takes(&answer.tokens().access_token).await);
+        }
+        assert!(answers.iter().any(|answer| answer.status == StatusCode::OK));
+        assert!(alive <= 1, "{alive} families");
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_may_ask_for_less_and_never_for_more() {
+    let system = System::start().await;
+    let mut client = system.client("App").await;
+    let full = system.sign_in(&client).await;
+    let refresh = |client_id: String, token: String, scope: &'static str| {
+        let system = &system;
+        async move {
+            let form = [
+                ("grant_type", "refresh_token"),
+                ("client_id", client_id.as_str()),
+                ("refresh_token", token.as_str()),
+                ("scope", scope),
+            ];
+            system.token(&form).await
+        }
+    };
+
+    let narrow =
+        refresh(client.id.clone(), full.refresh_token.clone(), "snippets:read").await.tokens();
+    assert_eq!(narrow.scope, "snippets:read");
+    let save = json!({ "snippetname": "a", "snippet": "b" });
+    let denied = system.call(&narrow.access_token, "save_snippet", save).await;
+    assert_eq!(denied.status, StatusCode::FORBIDDEN);
+    let wide = system.refresh(&client, &narrow.refresh_token).await.tokens();
+    assert_eq!(wide.scope, "snippets:read snippets:write");
+
+    client.scope = Some("snippets:read");
+    let little = system.sign_in(&client).await;
+    let id = client.id.clone();
+    refresh(id.clone(), little.refresh_token.clone(), "snippets:write")
+        .await
+        .refused(400, "invalid_scope");
+    refresh(id, little.refresh_token.clone(), "admin").await.refused(400, "invalid_scope");
+    assert_eq!(system.refresh(&client, &little.refresh_token).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_refresh_token_in_wrong_hands_is_refused_and_stays_good_for_its_owner() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let other = system.client("Other").await;
+    let old = system.sign_in(&client).await;
+    let new = system.refresh(&client, &old.refresh_token).await.tokens();
+    system.clock.advance(2 * MINUTE);
+
+    system.refresh(&other, &new.refresh_token).await.refused(400, "invalid_grant");
+    system.refresh(&other, &old.refresh_token).await.refused(400, "invalid_grant");
+
+    assert_eq!(system.refresh(&client, &new.refresh_token).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn each_kind_of_token_is_good_for_its_own_purpose_only() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let code = Browser::new().code(&system, &client).await;
+    assert!(!system.takes(&code).await);
+    let tokens = system.sign_in(&client).await;
+
+    assert!(!system.takes(&tokens.refresh_token).await);
+    system.refresh(&client, &tokens.access_token).await.refused(400, "invalid_grant");
+    system.redeem(&client, &tokens.access_token).await.refused(400, "invalid_grant");
+    system.redeem(&client, &tokens.refresh_token).await.refused(400, "invalid_grant");
+    let renamed = tokens.refresh_token.replace("mcp_rt_", "mcp_at_");
+    assert!(!system.takes(&renamed).await);
+    assert_eq!(system.refresh(&client, &tokens.refresh_token).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_user_who_may_no_longer_sign_in_loses_the_session_at_the_next_refresh() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let tokens = system.sign_in(&client).await;
+
+    system.stack.identity_provider().disable(Person::Alice);
+    system.refresh(&client, &tokens.refresh_token).await.refused(400, "invalid_grant");
+
+    assert!(!system.takes(&tokens.access_token).await);
+    system.stack.identity_provider().enable(Person::Alice);
+    system.refresh(&client, &tokens.refresh_token).await.refused(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_passing_fault_of_entra_id_keeps_the_session() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let tokens = system.sign_in(&client).await;
+    for fault in [Fault::Unavailable, Fault::NotJson] {
+        system.stack.identity_provider().fail_next(fault);
+
+        let answer = system.refresh(&client, &tokens.refresh_token).await;
+
+        answer.refused(503, "temporarily_unavailable");
+        assert!(answer.header("retry-after").is_some());
+    }
+    assert!(system.takes(&tokens.access_token).await);
+    assert_eq!(system.refresh(&client, &tokens.refresh_token).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_session_that_is_not_used_for_two_weeks_is_over() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let tokens = system.sign_in(&client).await;
+
+    system.clock.advance(14 * DAY);
+
+    system.refresh(&client, &tokens.refresh_token).await.refused(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_session_is_over_after_thirty_days_however_often_it_is_renewed() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let mut tokens = system.sign_in(&client).await;
+    for _ in 0..2 {
+        system.clock.advance(10 * DAY);
+        tokens = system.refresh(&client, &tokens.refresh_token).await.tokens();
+    }
+    system.clock.advance(9 * DAY + Duration::from_mins(24 * 60 - 1));
+    tokens = system.refresh(&client, &tokens.refresh_token).await.tokens();
+    assert!(tokens.expires_in <= 60, "{}", tokens.expires_in);
+
+    system.clock.advance(MINUTE);
+
+    system.refresh(&client, &tokens.refresh_token).await.refused(400, "invalid_grant");
+    assert!(!system.takes(&tokens.access_token).await);
+}
+
+#[tokio::test]
+async fn a_client_that_did_not_ask_for_refresh_tokens_gets_none() {
+    let system = System::start().await;
+    let registration = json!({
+        "redirect_uris": ["http://127.0.0.1:41000/callback"],
+        "grant_types": ["authorization_code"],
+    });
+    let id = system.register(&registration).await.json()["client_id"].as_str().unwrap().to_owned();
+    let client = crate::client::Client::new(&id, "http://127.0.0.1:41000/callback");
+    let code = Browser::new().code(&system, &client).await;
+
+    let answer = system.redeem(&client, &code).await;
+
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(answer.json().get("refresh_token").is_none());
+}

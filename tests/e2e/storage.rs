@@ -1,0 +1,120 @@
+//! What each operation asks of storage (design: login at most 1 read and 3 writes, MCP request
+//! 1 read or none, refresh 1 and 1), and what happens when weeks pass.
+
+use std::time::Duration;
+
+use serde_json::json;
+use shared::clock::Clock;
+use shared::session::ExpiryWeek;
+use shared::storage::{RecordStore, StorageCalls};
+
+use crate::client::Browser;
+use crate::system::System;
+
+const DAY: Duration = Duration::from_hours(24);
+
+fn calls_between(before: StorageCalls, after: StorageCalls) -> (u64, u64) {
+    (after.reads - before.reads, after.writes - before.writes)
+}
+
+#[tokio::test]
+async fn a_sign_in_costs_one_read_and_two_writes() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    system.sign_in(&client).await;
+    let before = system.oauth_calls();
+
+    system.sign_in(&system.client("Another").await).await;
+
+    assert_eq!(calls_between(before, system.oauth_calls()), (1, 2));
+    assert_eq!(system.mcp_calls(), StorageCalls::default());
+}
+
+#[tokio::test]
+async fn a_refresh_costs_one_read_and_one_write() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let tokens = system.sign_in(&client).await;
+    let before = system.oauth_calls();
+
+    system.refresh(&client, &tokens.refresh_token).await.tokens();
+
+    assert_eq!(calls_between(before, system.oauth_calls()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_revocation_costs_one_read_and_one_write() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let tokens = system.sign_in(&client).await;
+    for token in [&tokens.access_token, &tokens.refresh_token] {
+        let before = system.oauth_calls();
+        system.revoke(&client, token).await;
+        assert_eq!(calls_between(before, system.oauth_calls()), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn an_mcp_request_costs_one_read_and_none_within_thirty_seconds() {
+    let system = System::start().await;
+    let token = system.sign_in(&system.client("App").await).await.access_token;
+    for (seconds, reads) in [(0, 1), (0, 1), (29, 1), (1, 2)] {
+        system.clock.advance(Duration::from_secs(seconds));
+
+        system.call(&token, "hello_mcp", json!({})).await;
+
+        let calls = system.mcp_calls();
+        assert_eq!((calls.reads, calls.writes, calls.tables), (reads, 0, 0));
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_signed_in_for_writes_nothing() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let browser = Browser::new();
+    browser.allow(&system, &client.authorization(&system)).await;
+    let request = browser.consent_page(&client.authorization(&system)).await;
+    browser.decide(&system, &request, "deny").await;
+    browser.open(system.url("/oauth-callback?state=x&code=y")).await;
+    system.redeem(&client, "mcp_ac_x").await;
+    system.refresh(&client, "mcp_rt_x").await;
+    system.revoke(&client, "mcp_rt_x").await;
+    system.mcp("mcp_at_x", "tools/list", json!({})).await;
+
+    assert_eq!(system.oauth_calls(), StorageCalls::default());
+    assert_eq!(system.mcp_calls(), StorageCalls::default());
+}
+
+#[tokio::test]
+async fn a_table_is_dropped_when_its_week_is_over_and_another_is_made() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let records = system.stack.oauth_records();
+    let table = |days: u32| ExpiryWeek::of(system.clock.now().plus(DAY * days)).table();
+    let first = table(30);
+    system.sign_in(&client).await;
+    assert!(exists(records.as_ref(), &first).await);
+
+    system.clock.advance(DAY * 20);
+    system.sign_in(&client).await;
+    assert!(exists(records.as_ref(), &first).await, "grants of that week may still live");
+
+    system.clock.advance(DAY * 21);
+    system.sign_in(&client).await;
+    for _ in 0..100 {
+        if !exists(records.as_ref(), &first).await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the table of a week that is over is still there");
+}
+
+/// Whether a table is there: an insertion tells, and leaves nothing where there is none.
+async fn exists(records: &dyn RecordStore, table: &shared::storage::TableName) -> bool {
+    use shared::storage::{Address, InsertError, Key, Record};
+    let row = Key::word("probe");
+    let address = Address { table: table.clone(), partition: row.clone(), row };
+    !matches!(records.insert(&address, Record::default()).await, Err(InsertError::NoTable))
+}

@@ -1,0 +1,184 @@
+//! The system under test, and what is asked of it without a browser.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use local::{Data, ManualClock, Options, Stack};
+use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use shared::storage::StorageCalls;
+use url::Url;
+
+use crate::client::{Client, Tokens};
+
+/// A running system whose clock stands still until it is moved.
+pub(crate) struct System {
+    pub(crate) stack: Stack,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) http: reqwest::Client,
+}
+
+impl System {
+    pub(crate) async fn start() -> Self {
+        Self::start_on(Data::Memory).await
+    }
+
+    pub(crate) async fn start_on(data: Data) -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let options = Options { data, clock: Arc::clone(&clock) as _, ..Options::default() };
+        Self { stack: Stack::start(options).await.unwrap(), clock, http: http_client() }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        self.stack.base_url().at(path)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.http.get(self.url(path))).await
+    }
+
+    pub(crate) async fn request(&self, method: Method, path: &str) -> Answer {
+        Answer::of(self.http.request(method, self.url(path))).await
+    }
+
+    pub(crate) async fn register(&self, registration: &Value) -> Answer {
+        Answer::of(self.http.post(self.url("/register")).json(registration)).await
+    }
+
+    /// A registered client with the name `name`.
+    pub(crate) async fn client(&self, name: &str) -> Client {
+        let redirect_uri = "http://127.0.0.1:41000/callback";
+        let registration = json!({ "client_name": name, "redirect_uris": [redirect_uri] });
+        let answer = self.register(&registration).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        Client::new(answer.json()["client_id"].as_str().unwrap(), redirect_uri)
+    }
+
+    pub(crate) async fn token(&self, form: &[(&str, &str)]) -> Answer {
+        Answer::of(self.http.post(self.url("/token")).form(form)).await
+    }
+
+    pub(crate) async fn redeem(&self, client: &Client, code: &str) -> Answer {
+        self.token(&client.exchange(code)).await
+    }
+
+    pub(crate) async fn refresh(&self, client: &Client, refresh_token: &str) -> Answer {
+        self.token(&[
+            ("grant_type", "refresh_token"),
+            ("client_id", &client.id),
+            ("refresh_token", refresh_token),
+        ])
+        .await
+    }
+
+    pub(crate) async fn revoke(&self, client: &Client, token: &str) -> Answer {
+        let form = [("client_id", client.id.as_str()), ("token", token)];
+        Answer::of(self.http.post(self.url("/revoke")).form(&form)).await
+    }
+
+    /// A whole sign-in of alice in a new browser.
+    pub(crate) async fn sign_in(&self, client: &Client) -> Tokens {
+        let code = crate::client::Browser::new().code(self, client).await;
+        self.redeem(client, &code).await.tokens()
+    }
+
+    /// One MCP request of the `initialize` era.
+    pub(crate) async fn mcp(&self, access_token: &str, method: &str, params: Value) -> Answer {
+        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let request = self
+            .http
+            .post(self.url("/mcp"))
+            .header(AUTHORIZATION, format!("Bearer {access_token}"))
+            .header("Accept", "application/json, text/event-stream")
+            .header("MCP-Protocol-Version", "2025-11-25")
+            .json(&message);
+        Answer::of(request).await
+    }
+
+    pub(crate) async fn call(&self, access_token: &str, tool: &str, arguments: Value) -> Answer {
+        self.mcp(access_token, "tools/call", json!({ "name": tool, "arguments": arguments })).await
+    }
+
+    /// Whether mcp-fn takes the token, once nothing is remembered any more.
+    pub(crate) async fn takes(&self, access_token: &str) -> bool {
+        self.clock.advance(Duration::from_secs(31));
+        self.call(access_token, "hello_mcp", json!({})).await.status == StatusCode::OK
+    }
+
+    pub(crate) fn oauth_calls(&self) -> StorageCalls {
+        self.stack.oauth_records().calls()
+    }
+
+    pub(crate) fn mcp_calls(&self) -> StorageCalls {
+        self.stack.mcp_records().calls()
+    }
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        Self {
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: response.text().await.unwrap(),
+        }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    pub(crate) fn location(&self) -> Url {
+        let location = self.header("location").unwrap_or_else(|| panic!("no Location: {self:?}"));
+        Url::parse(location).unwrap()
+    }
+
+    /// The parameter `name` of the URL that the browser is sent to.
+    pub(crate) fn sent(&self, name: &str) -> Option<String> {
+        let location = self.location();
+        let mut found = location.query_pairs().filter(|(key, _)| key == name);
+        let value = found.next().map(|(_, value)| value.into_owned());
+        assert_eq!(found.next(), None, "{name} is there twice");
+        value
+    }
+
+    pub(crate) fn tokens(&self) -> Tokens {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.body);
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// Asserts an error of the back channel (RFC 6749 section 5.2).
+    #[track_caller]
+    pub(crate) fn refused(&self, status: u16, error: &str) {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        assert_eq!(self.json()["error"], error, "{}", self.body);
+        assert!(self.json()["error_description"].as_str().unwrap().len() > 10);
+        assert_eq!(self.header("cache-control"), Some("no-store"));
+    }
+
+    /// Asserts a page for a person instead of a redirect.
+    #[track_caller]
+    pub(crate) fn is_page(&self, status: u16) {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        assert!(self.header("content-type").unwrap().starts_with("text/html"));
+        assert_eq!(self.header("location"), None);
+        assert_eq!(self.header("cache-control"), Some("no-store"));
+    }
+}
+
+pub(crate) fn http_client() -> reqwest::Client {
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+}
