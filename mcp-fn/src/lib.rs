@@ -3,7 +3,6 @@
 pub mod auth;
 pub mod caller;
 pub mod config;
-mod error_chain;
 mod metadata;
 pub mod snippets;
 #[cfg(test)]

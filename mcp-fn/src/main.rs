@@ -1,7 +1,6 @@
 //! The deployed MCP server: settings, tables and blobs in Azure, and the port of the Functions host.
 
 use std::error::Error;
-use std::iter::successors;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -20,9 +19,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let chain = successors(Some(&*error), |&error| error.source());
-            let error = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");
-            tracing::error!(error, "mcp-fn cannot go on");
+            tracing::error!(error = %telemetry::ErrorChain(&*error), "mcp-fn cannot go on");
             ExitCode::FAILURE
         }
     }

@@ -17,9 +17,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use shared::base_url::PublicBaseUrl;
 use shared::session::{Refusal, SessionError, Sessions};
+use shared::telemetry::ErrorChain;
 
 use crate::caller::Caller;
-use crate::error_chain::ErrorChain;
 use crate::metadata;
 use denial::Denial;
 

@@ -4,7 +4,8 @@ use rmcp::ErrorData;
 use rmcp::handler::server::tool::IntoCallToolResult;
 use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock};
 
-use crate::error_chain::ErrorChain;
+use shared::telemetry::ErrorChain;
+
 use crate::snippets::{InvalidSnippetName, SnippetName, SnippetStoreError, SnippetTooLong};
 
 /// A failed call of a tool; the caller reads why.

@@ -8,6 +8,7 @@ use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 use shared::storage::StoreError;
+use shared::telemetry::ErrorChain;
 
 use crate::pages::ErrorPage;
 use crate::protocol::error::CorrelationId;
@@ -200,10 +201,10 @@ pub(super) fn redirect(
 
 /// Logs a failure with its causes, once, where it is answered.
 pub(super) fn log_failure(error: &(dyn std::error::Error + 'static)) {
-    tracing::error!(error, "a request failed");
+    tracing::error!(error = %ErrorChain(error), "a request failed");
 }
 
 /// Logs a failure under the name that the user was given.
 pub(super) fn log_correlated(id: &CorrelationId, error: &(dyn std::error::Error + 'static)) {
-    tracing::error!(correlation_id = %id, error, "a request failed");
+    tracing::error!(correlation_id = %id, error = %ErrorChain(error), "a request failed");
 }

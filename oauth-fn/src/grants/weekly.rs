@@ -6,6 +6,7 @@ use shared::session::ExpiryWeek;
 use shared::storage::{
     Address, InsertError, Record, RecordStore, StoreError, TableCreation, TableName,
 };
+use shared::telemetry::ErrorChain;
 
 use super::Grants;
 
@@ -51,8 +52,8 @@ fn outcome(inserted: Result<(), InsertError>) -> Result<(), StartError> {
 async fn drop_tables(records: Arc<dyn RecordStore>, tables: Vec<TableName>) {
     for table in tables {
         if let Err(error) = records.drop_table(&table).await {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(table = table.as_str(), error, "an old table could not be dropped");
+            let (table, error) = (table.as_str(), ErrorChain(&error));
+            tracing::warn!(table, %error, "an old table could not be dropped");
             return;
         }
     }
