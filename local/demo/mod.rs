@@ -149,3 +149,33 @@ pub enum DemoError {
         cause: Cause,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity_provider::Person;
+
+    fn url_of(stack: &Stack) -> Option<Url> {
+        Url::parse(&stack.base_url().resource()).ok()
+    }
+
+    #[tokio::test]
+    async fn every_step_goes_well_with_the_page_and_without() {
+        for sign_in_as in [None, Some(Person::Bob)] {
+            let options = Options { sign_in_as, ..Options::default() };
+            let stack = Stack::start(options).await.unwrap();
+
+            run(url_of(&stack)).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_step_that_fails_is_named() {
+        let stack = Stack::start(Options::default()).await.unwrap();
+        stack.identity_provider().disable(Person::Alice);
+
+        let error = run(url_of(&stack)).await.unwrap_err();
+
+        assert_eq!(error.to_string(), "the step \"sign in\" failed");
+    }
+}

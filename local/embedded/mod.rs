@@ -100,7 +100,7 @@ impl Inner {
         Ok(ask(&transaction)?)
     }
 
-    /// Lets `change` write, alone and all at once, if `check` allows it by what is there.
+    /// Lets `change` look at what is there and write, alone; it is written whole or not at all.
     fn write<T>(
         &self,
         change: impl FnOnce(&Change<'_>) -> Result<Outcome<T>, redb::Error>,

@@ -41,8 +41,8 @@ struct OpenApi {
     paths: Map<String, Value>,
 }
 
-/// A path of an OpenAPI document. OpenAPI has no parameter for several segments, so a parameter
-/// at the end stands for all the rest, as `{*path}` does in the routers of the apps.
+/// A path of an OpenAPI document. `{*path}` at the end stands for all the rest, as it does in the
+/// templates of API Management and in the routers of the apps.
 #[derive(Debug)]
 enum Template {
     Exact(String),
@@ -52,7 +52,7 @@ enum Template {
 impl Template {
     fn new(path: &str) -> Self {
         match path.rsplit_once('/') {
-            Some((above, last)) if last.starts_with('{') => Self::Below(format!("{above}/")),
+            Some((above, last)) if last.starts_with("{*") => Self::Below(format!("{above}/")),
             _ => Self::Exact(path.to_owned()),
         }
     }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     const OAUTH: &str =
-        r#"{ "paths": { "/": {}, "/token": {}, "/meta": {}, "/meta/{path}": {} } }"#;
+        r#"{ "paths": { "/": {}, "/token": {}, "/meta": {}, "/meta/{*path}": {} } }"#;
     const MCP: &str = r#"{ "paths": { "/mcp": {}, "/mcp/sse": {} } }"#;
 
     fn app_of(path: &str) -> Option<App> {

@@ -130,15 +130,12 @@ struct Answer {
 
 impl Answer {
     async fn of(response: Response<Body>) -> Self {
-        let text = |name| {
-            let value = response.headers().get(name)?;
-            Some(value.to_str().unwrap().to_owned())
-        };
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let text = |name| Some(parts.headers.get(name)?.to_str().unwrap().to_owned());
         let (location, cache_control) = (text(header::LOCATION), text(header::CACHE_CONTROL));
-        let status = response.status();
-        let body = response.into_body().collect().await.unwrap().to_bytes();
         Self {
-            status,
+            status: parts.status,
             location: location.map(|location| Url::parse(&location).unwrap()),
             cache_control,
             body: String::from_utf8(body.to_vec()).unwrap(),

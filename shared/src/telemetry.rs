@@ -35,7 +35,7 @@ where
 }
 
 fn is_discreet(metadata: &Metadata<'_>) -> bool {
-    let talkative = ["azure_", "rmcp", "typespec"];
+    let talkative = ["azure", "rmcp", "typespec"];
     let library = talkative.iter().any(|name| metadata.target().starts_with(name));
     !library || *metadata.level() <= Level::WARN
 }

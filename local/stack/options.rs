@@ -1,0 +1,47 @@
+//! What a system is started with.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::clock::{Clock, SystemClock};
+
+use crate::identity_provider::Person;
+
+/// What a system is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen, on this machine; port 0 takes any free port.
+    pub listen: SocketAddr,
+    /// Where everything is kept.
+    pub data: Data,
+    /// Whom the identity provider signs in without asking.
+    pub sign_in_as: Option<Person>,
+    /// How long mcp-fn believes a session that it has read.
+    pub session_cache: Duration,
+    /// Tells the time to everything in the system.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Where a system keeps its data.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Data {
+    /// In a directory, which is made if it is not there. It survives restarts.
+    Directory(PathBuf),
+    /// Nowhere: it ends with the process.
+    Memory,
+}
+
+impl Default for Options {
+    /// On any free port, in memory, and as deployed otherwise.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data: Data::Memory,
+            sign_in_as: None,
+            session_cache: Duration::from_secs(30),
+            clock: Arc::new(SystemClock),
+        }
+    }
+}

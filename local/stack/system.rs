@@ -1,0 +1,107 @@
+//! The parts of a system, connected.
+
+use std::sync::Arc;
+
+use axum::Router;
+use oauth_fn::{UpstreamConfig, UpstreamCredential};
+use shared::base_url::PublicBaseUrl;
+use shared::storage::{CountedStore, RecordStore};
+use url::Url;
+
+use super::{Data, Options, StartError};
+use crate::embedded::EmbeddedStore;
+use crate::files::make_directory;
+use crate::gateway::{self, Backends};
+use crate::identity_provider::{CLIENT_ID, IdentityProvider, Parts, TENANT};
+use crate::keys::Keys;
+
+/// Everything but the listener.
+pub(super) struct System {
+    pub(super) base_url: PublicBaseUrl,
+    pub(super) store: Arc<EmbeddedStore>,
+    pub(super) oauth_records: Arc<CountedStore>,
+    pub(super) mcp_records: Arc<CountedStore>,
+    pub(super) identity_provider: IdentityProvider,
+    pub(super) router: Router,
+}
+
+impl System {
+    /// Connects the parts: whatever each app reaches the outside through is chosen here.
+    pub(super) fn new(
+        base_url: PublicBaseUrl,
+        store: EmbeddedStore,
+        keys: Keys,
+        options: &Options,
+    ) -> Result<Self, StartError> {
+        let store = Arc::new(store);
+        let records: Arc<dyn RecordStore> = Arc::clone(&store) as _;
+        let oauth_records = Arc::new(CountedStore::new(Arc::clone(&records)));
+        let mcp_records = Arc::new(CountedStore::new(records));
+        let upstream = upstream(&base_url, &keys)?;
+        let mcp_fn = mcp_fn::router(
+            &mcp_fn::config::Config {
+                base_url: base_url.clone(),
+                session_keys: keys.session_keys.clone(),
+                session_cache: options.session_cache,
+            },
+            mcp_fn::Doors {
+                records: Arc::clone(&mcp_records) as _,
+                snippets: Arc::clone(&store) as _,
+                clock: Arc::clone(&options.clock),
+            },
+        );
+        let oauth_fn = oauth_fn::router(
+            oauth_fn::Config {
+                base_url: base_url.clone(),
+                session_keys: keys.session_keys,
+                grant_keys: keys.grant_keys,
+                upstream,
+            },
+            oauth_fn::Doors {
+                records: Arc::clone(&oauth_records) as _,
+                clock: Arc::clone(&options.clock),
+                http: http_client()?,
+            },
+        );
+        let identity_provider = IdentityProvider::new(Parts {
+            base_url: base_url.clone(),
+            client_secret: keys.client_secret,
+            signing_key: keys.signing_key,
+            refresh_key: keys.refresh_key,
+            sign_in_as: options.sign_in_as,
+            clock: Arc::clone(&options.clock),
+        });
+        let backends = Backends { oauth_fn, mcp_fn, identity_provider: identity_provider.router() };
+        let router = gateway::router(backends)?;
+        Ok(Self { base_url, store, oauth_records, mcp_records, identity_provider, router })
+    }
+}
+
+/// Opens what is kept in `data`: the store first, whose lock keeps a second process away from the
+/// keys as well.
+pub(super) fn open(data: &Data) -> Result<(EmbeddedStore, Keys), StartError> {
+    match data {
+        Data::Memory => Ok((EmbeddedStore::in_memory()?, Keys::in_memory()?)),
+        Data::Directory(path) => {
+            make_directory(path)
+                .map_err(|source| StartError::DataDirectory { path: path.clone(), source })?;
+            let store = EmbeddedStore::in_file(&path.join("store.redb"))?;
+            Ok((store, Keys::in_file(&path.join("keys.json"))?))
+        }
+    }
+}
+
+fn upstream(base_url: &PublicBaseUrl, keys: &Keys) -> Result<UpstreamConfig, StartError> {
+    Ok(UpstreamConfig {
+        issuer: Url::parse(&IdentityProvider::issuer_at(base_url, TENANT))?,
+        client_id: CLIENT_ID.to_owned(),
+        credential: UpstreamCredential::Secret(keys.client_secret.clone()),
+        scopes: ["openid", "profile", "offline_access", "User.Read"].map(str::to_owned).to_vec(),
+        allowed_tenants: vec![TENANT.to_owned().try_into()?],
+    })
+}
+
+/// The way from oauth-fn to the identity provider: never through a proxy, as both are here.
+fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()
+}
