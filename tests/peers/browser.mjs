@@ -1,0 +1,131 @@
+// A real browser, without JavaScript: consents by keyboard, signs in by mouse, comes back with a
+// code, which is redeemed. Its pages must load nothing and break no policy of their own.
+
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import { chromium } from 'playwright-core';
+import { SERVER, TOOLS, step } from './peer.mjs';
+
+const origin = SERVER.origin;
+const verifier = randomBytes(32).toString('base64url');
+const landed = [];
+const listener = createServer((request, response) => {
+  landed.push(new URL(request.url, redirectUri));
+  response.end('back at the client');
+});
+await new Promise((listening) => listener.listen(0, '127.0.0.1', listening));
+const redirectUri = `http://127.0.0.1:${listener.address().port}/callback`;
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+
+try {
+  await walk(await browser.newContext({ javaScriptEnabled: false }));
+} finally {
+  await browser.close();
+  listener.close();
+}
+
+async function walk(context) {
+  const page = await context.newPage();
+  const complaints = [];
+  const requests = [];
+  page.on('console', (message) => complaints.push(message.text()));
+  page.on('request', (request) => requests.push(request));
+
+  await step('landing page', async () => {
+    await page.goto(`${origin}/`);
+    assert.deepEqual((await page.locator('dt').allTextContents()).sort(), TOOLS);
+    assert.equal(await page.locator('#address + pre').textContent(), SERVER.href);
+  });
+  const clientId = await step('registration', register);
+  await step('consent page', async () => {
+    await page.goto(authorizationUrl(clientId).href);
+    assert.match(await page.locator('h1').textContent(), /A browser's client/);
+    assert.equal(await page.locator('.place').textContent(), new URL(redirectUri).host);
+    assert.match(await page.locator('.warning').textContent(), /program on this computer/);
+  });
+  await step('allow by keyboard', async () => {
+    const allow = page.getByRole('button', { name: 'Allow' });
+    await tabTo(page, allow);
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: /alice/i }).waitFor();
+  });
+  await step('Origin of the form', async () => {
+    const post = requests.find((request) => request.method() === 'POST');
+    const headers = await post.allHeaders();
+    assert.equal(headers.origin, origin);
+    assert.equal(headers['sec-fetch-site'], 'same-origin');
+  });
+  await step('sign in by mouse', () => page.getByRole('button', { name: /alice/i }).click());
+  const code = await step('back at the client', async () => {
+    await page.waitForURL(`${redirectUri}?**`);
+    const { searchParams } = landed[0];
+    assert.equal(searchParams.get('state'), 'kept as it is');
+    assert.equal(searchParams.get('iss'), origin);
+    assert.ok(searchParams.get('code'));
+    return searchParams.get('code');
+  });
+  await step('code redeemed', () => redeem(clientId, code));
+  await step('no complaint of the browser', () => assert.deepEqual(complaints, []));
+  await step('nothing from elsewhere', () => {
+    const hosts = new Set(requests.map((request) => new URL(request.url()).host));
+    assert.deepEqual([...hosts].sort(), [SERVER.host, new URL(redirectUri).host].sort());
+  });
+}
+
+async function tabTo(page, target) {
+  for (let presses = 0; presses < 5; presses++) {
+    await page.keyboard.press('Tab');
+    if (await target.evaluate((element) => element === document.activeElement)) return;
+  }
+  throw new Error('the button cannot be reached with the Tab key');
+}
+
+async function register() {
+  const answer = await fetch(`${origin}/register`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      client_name: "A browser's client",
+      redirect_uris: [redirectUri],
+      token_endpoint_auth_method: 'none',
+    }),
+  });
+  assert.equal(answer.status, 201);
+  return (await answer.json()).client_id;
+}
+
+function authorizationUrl(clientId) {
+  const url = new URL('/authorize', origin);
+  url.search = new URLSearchParams({
+    response_type: 'code',
+    client_id: clientId,
+    redirect_uri: redirectUri,
+    scope: 'snippets:read snippets:write',
+    state: 'kept as it is',
+    resource: SERVER.href,
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge_method: 'S256',
+  });
+  return url;
+}
+
+async function redeem(clientId, code) {
+  const answer = await fetch(`${origin}/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'authorization_code',
+      client_id: clientId,
+      redirect_uri: redirectUri,
+      code,
+      code_verifier: verifier,
+      resource: SERVER.href,
+    }),
+  });
+  assert.equal(answer.status, 200);
+  assert.match((await answer.json()).access_token, /^mcp_at_/);
+}
