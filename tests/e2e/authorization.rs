@@ -29,7 +29,8 @@ async fn a_client_that_cannot_be_believed_is_shown_a_page_and_never_a_redirect()
     let system = System::start().await;
     let client = system.client("App").await;
     let id = client.id.clone();
-    let changed_id = format!("{}A", &id[..id.len() - 1]);
+    let other = if id.ends_with('A') { 'B' } else { 'A' };
+    let changed_id = format!("{}{other}", &id[..id.len() - 1]);
     for changes in [
         vec![("client_id", "")],
         vec![("client_id", "unknown")],

@@ -48,6 +48,7 @@ pub(super) struct Saved {
     /// The name that it was saved under.
     snippetname: String,
     /// The length of the text in bytes of UTF-8.
+    #[schemars(transform = without_format)]
     bytes: usize,
 }
 
@@ -93,6 +94,7 @@ struct ListedSnippet {
     /// Its name.
     snippetname: String,
     /// The length of its text in bytes of UTF-8.
+    #[schemars(transform = without_format)]
     bytes: u64,
 }
 
@@ -153,6 +155,7 @@ pub(super) struct Who {
     /// When the access token ends, as in RFC 3339.
     expires_at: String,
     /// Seconds until the access token ends.
+    #[schemars(transform = without_format)]
     expires_in: u64,
 }
 
@@ -182,4 +185,9 @@ fn rfc3339(moment: UnixTime) -> String {
     let seconds = i64::try_from(moment.as_secs()).unwrap_or(i64::MAX);
     let date = OffsetDateTime::UNIX_EPOCH.saturating_add(time::Duration::seconds(seconds));
     date.format(&Rfc3339).unwrap_or_default()
+}
+
+/// JSON Schema has no formats for integers, and clients warn of those that Rust's types bring.
+fn without_format(schema: &mut schemars::Schema) {
+    schema.remove("format");
 }

@@ -137,7 +137,7 @@ pub(super) struct PageError {
     correlation_id: CorrelationId,
 }
 
-const START_AGAIN: &str = "Go back to the application and connect once more.";
+const START_AGAIN: &str = "Go back to the program and connect once more.";
 
 impl PageError {
     /// The request cannot be answered, and the browser cannot be sent back.

@@ -24,12 +24,11 @@ pub(super) async fn authorize(
     let parameters = parameters(&uri)?;
     let client_id = parameters
         .get("client_id")
-        .ok_or_else(|| PageError::unusable("The application did not say which one it is."))?;
+        .ok_or_else(|| PageError::unusable("The program did not say which one it is."))?;
     let client =
         app.clients.find(client_id).await.map_err(|error| PageError::unavailable(&error))?;
-    let client = client.ok_or_else(|| {
-        PageError::unusable("The application is not registered here, or no longer.")
-    })?;
+    let client = client
+        .ok_or_else(|| PageError::unusable("The program is not registered here, or no longer."))?;
     let (redirect_uri, state) = (parameters.get("redirect_uri"), parameters.get("state"));
     let destination = Destination::new(&client, redirect_uri, state)?;
     let read = AuthorizationRequest::read(
@@ -86,12 +85,12 @@ impl From<PageError> for AuthorizeError {
 impl From<NoDestination> for AuthorizeError {
     fn from(error: NoDestination) -> Self {
         Self::Page(PageError::unusable(match error {
-            NoDestination::LongState => "The application sent more state than 1024 bytes.",
+            NoDestination::LongState => "The program sent more state than 1024 bytes.",
             NoDestination::MissingRedirectUri => {
-                "The application did not say, or said twice, where to send you back to."
+                "The program did not say, or said twice, where to send you back to."
             }
             NoDestination::OtherRedirectUri => {
-                "The application asked to send you to an address that it did not register."
+                "The program asked to send you to an address that it did not register."
             }
         }))
     }

@@ -79,13 +79,13 @@ impl Destination {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum NoDestination {
     /// The state is longer than 1024 bytes.
-    #[error("the application sent a state of more than 1024 bytes")]
+    #[error("the program sent a state of more than 1024 bytes")]
     LongState,
     /// No redirect URI was sent, or more than one.
-    #[error("the application did not say where to send you back to")]
+    #[error("the program did not say where to send you back to")]
     MissingRedirectUri,
     /// The redirect URI is not one that the client registered.
-    #[error("the application asked to send you to an address that it did not register")]
+    #[error("the program asked to send you to an address that it did not register")]
     OtherRedirectUri,
 }
 
