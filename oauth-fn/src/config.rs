@@ -29,6 +29,13 @@ impl Config {
         let base_url = settings.required("PUBLIC_BASE_URL", |text| PublicBaseUrl::try_from(text));
         let session_keys = settings.required("SESSION_KEYS", ring);
         let grant_keys = settings.required("GRANT_KEYS", ring);
+        let shared = session_keys.as_ref().zip(grant_keys.as_ref());
+        if shared
+            .is_some_and(|(session, grant): (&KeyRing, &KeyRing)| grant.shares_a_key_with(session))
+        {
+            settings
+                .fault("GRANT_KEYS", "must not share a key with SESSION_KEYS, which mcp-fn has");
+        }
         let upstream = UpstreamConfig::read(settings);
         Some(Self {
             base_url: base_url?,
@@ -148,6 +155,14 @@ mod tests {
         ] {
             assert!(faults.contains(&format!("{name} is missing")), "{faults}");
         }
+    }
+
+    #[test]
+    fn the_keys_of_this_app_are_not_those_that_it_shares() {
+        let ring = format!("k1:{}", data_encoding::BASE64.encode(&[1; 32]));
+        let env = [("SESSION_KEYS", ring.as_str()), ("GRANT_KEYS", ring.as_str())];
+
+        assert!(faults(&env).contains("GRANT_KEYS must not share a key with SESSION_KEYS"));
     }
 
     #[test]

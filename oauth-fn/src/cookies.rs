@@ -31,10 +31,11 @@ impl CookieJar {
 
     /// Every cookie of ours, with its name without the prefix.
     pub fn all(self, headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-        let pairs = headers.get_all(COOKIE).into_iter().filter_map(|header| header.to_str().ok());
-        pairs
-            .flat_map(|header| header.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
+        let lines = headers.get_all(COOKIE).into_iter().map(HeaderValue::as_bytes);
+        lines
+            .flat_map(|line| line.split(|byte| *byte == b';'))
+            // One by one: a neighbour's cookie in another encoding must not hide ours.
+            .filter_map(|pair| str::from_utf8(pair).ok()?.trim().split_once('='))
             .filter_map(move |(name, value)| Some((name.strip_prefix(self.prefix())?, value)))
     }
 
@@ -86,6 +87,14 @@ mod tests {
         let headers = headers(&["mcp-flow=tossed"]);
 
         assert_eq!(CookieJar::Secure.get(&headers, "mcp-flow"), None);
+    }
+
+    #[test]
+    fn a_neighbours_cookie_in_another_encoding_hides_nothing() {
+        let line = HeaderValue::from_bytes(b"z=\xe9; __Host-mcp-flow=v; y=\xff").unwrap();
+        let headers = HeaderMap::from_iter([(COOKIE, line)]);
+
+        assert_eq!(CookieJar::Secure.get(&headers, "mcp-flow"), Some("v"));
     }
 
     #[test]

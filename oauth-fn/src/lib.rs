@@ -65,7 +65,7 @@ impl App {
         let Config { base_url, session_keys, grant_keys, upstream } = config;
         let Doors { records, clock, http } = doors;
         Self(Arc::new(Parts {
-            clients: Clients::new(&grant_keys, Arc::clone(&records)),
+            clients: Clients::new(&grant_keys, Arc::clone(&records), Arc::clone(&clock)),
             browsers: Browsers::new(&grant_keys, CookieJar::new(&base_url)),
             grants: Grants::new(&session_keys, &grant_keys, &base_url, records, Arc::clone(&clock)),
             upstream: Upstream::new(upstream, &base_url, http, Arc::clone(&clock)),

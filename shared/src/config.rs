@@ -67,7 +67,12 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// What `assemble` makes of the settings.
+    /// Notes what is wrong with the setting `name` in the light of others.
+    pub fn fault(&mut self, name: &'static str, problem: &str) {
+        self.faults.push(Fault { name, problem: problem.to_owned() });
+    }
+
+    /// What the settings were assembled to.
     ///
     /// # Errors
     /// Every fault that was found, if there is one.

@@ -48,14 +48,14 @@ impl TryFrom<&str> for Scope {
 
     fn try_from(text: &str) -> Result<Self, Self::Error> {
         let found = Self::ALL.into_iter().find(|scope| scope.as_str() == text);
-        found.ok_or_else(|| UnknownScope(text.to_owned()))
+        found.ok_or(UnknownScope)
     }
 }
 
 /// A scope that this server does not have (RFC 6749 section 4.1.2.1, `invalid_scope`).
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("there is no such scope: known are snippets:read and snippets:write")]
-pub struct UnknownScope(String);
+pub struct UnknownScope;
 
 /// A set of scopes; on the wire, names separated by spaces.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]

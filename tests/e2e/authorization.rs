@@ -127,6 +127,17 @@ async fn the_client_gets_its_state_back_byte_for_byte() {
 }
 
 #[tokio::test]
+async fn a_blank_scope_means_the_same_as_none() {
+    let system = System::start().await;
+    let mut client = system.client("App").await;
+    client.scope = Some(" ");
+
+    let tokens = system.sign_in(&client).await;
+
+    assert_eq!(tokens.scope, "snippets:read snippets:write");
+}
+
+#[tokio::test]
 async fn a_client_without_state_gets_none() {
     let system = System::start().await;
     let client = system.client("App").await;

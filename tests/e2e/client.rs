@@ -80,6 +80,10 @@ impl Browser {
         Answer::of(self.0.get(url.as_ref())).await
     }
 
+    pub(crate) async fn head(&self, url: &Url) -> Answer {
+        Answer::of(self.0.head(url.as_str())).await
+    }
+
     /// Goes from the client to the consent page, and gives the sealed request that it holds.
     pub(crate) async fn consent_page(&self, authorization: &Url) -> String {
         let answer = self.open(authorization).await;

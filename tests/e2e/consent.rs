@@ -60,6 +60,9 @@ async fn a_decision_in_the_query_does_not_count() {
     let post =
         system.http.post(url).header("Origin", system.url("")).form(&[("request", &request)]);
     crate::system::Answer::of(post).await.is_page(400);
+    let twice = [("request", request.as_str()), ("decision", "allow"), ("x", "1"), ("x", "2")];
+    let origin = system.url("");
+    browser.decide_from(&system, &[("origin", origin.as_str())], &twice).await.is_page(400);
     browser.decide(&system, &request, "").await.is_page(400);
     browser.decide(&system, &request, "granted").await.is_page(400);
 }
@@ -80,6 +83,11 @@ async fn only_a_page_of_ours_may_send_the_form() {
         vec![("origin", own.as_str()), ("sec-fetch-site", "same-site")],
         vec![("origin", own.as_str()), ("origin", "https://evil.example")],
         vec![("sec-fetch-site", "same-origin")],
+        vec![
+            ("origin", own.as_str()),
+            ("sec-fetch-site", "same-origin"),
+            ("sec-fetch-site", "cross-site"),
+        ],
     ] {
         browser.decide_from(&system, &origin, &form).await.is_page(403);
     }

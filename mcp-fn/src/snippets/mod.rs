@@ -78,7 +78,7 @@ pub enum Deletion {
     NotFound,
 }
 
-/// 1 to 128 of letters, digits, `.`, `_` and `-`, but neither `.` nor `..`.
+/// 1 to 128 of letters, digits, `.`, `_` and `-`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SnippetName(String);
 
@@ -100,8 +100,7 @@ impl TryFrom<&str> for SnippetName {
 
     fn try_from(text: &str) -> Result<Self, Self::Error> {
         let fits = (1..=128).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-            && !matches!(text, "." | "..");
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
         if fits { Ok(Self(text.to_owned())) } else { Err(InvalidSnippetName) }
     }
 }

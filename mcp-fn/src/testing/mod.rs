@@ -91,7 +91,12 @@ impl TestServer {
     ) -> (String, Address) {
         let expires_at = self.clock.now().plus(TOKEN_LIFETIME);
         let week = ExpiryWeek::of(expires_at);
-        let token = SessionToken::new(SessionId::generate(), week, 0, expires_at);
+        let token = SessionToken::new(
+            SessionId::derived_from(&shared::secret::random_bytes::<32>()),
+            week,
+            0,
+            expires_at,
+        );
         let session = Session {
             identity: Identity {
                 tenant_id: "tenant-1".to_owned().try_into().unwrap(),

@@ -15,7 +15,6 @@ use rmcp::ServerHandler;
 use rmcp::model::{ErrorData, JsonRpcError};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
-use serde::de::IgnoredAny;
 use shared::base_url::PublicBaseUrl;
 
 /// The largest message, in bytes. A text of 1 MiB fits however its characters are escaped, since
@@ -144,7 +143,7 @@ enum Fault {
 impl Fault {
     /// What is wrong with a message that could not be read.
     fn of(message: &[u8]) -> Self {
-        match serde_json::from_slice::<IgnoredAny>(message) {
+        match serde_json::from_slice::<serde_json::Value>(message) {
             Ok(_) => Self::NotAMessage,
             Err(_) => Self::NotJson,
         }

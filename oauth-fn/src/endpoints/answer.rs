@@ -1,11 +1,14 @@
 //! How endpoints read forms and answer: errors as JSON for clients, as pages for people.
 
+use std::error::Error;
+
 use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use http_body_util::LengthLimitError;
 use serde_json::json;
 use shared::storage::StoreError;
 use shared::telemetry::ErrorChain;
@@ -41,9 +44,24 @@ impl<S: Send + Sync> FromRequest<S> for OAuthForm {
     }
 }
 
+/// The parameters of the query, each of which may come once only.
+pub(super) fn query(uri: &Uri) -> Result<Parameters, PageError> {
+    let unreadable = "The address says something twice, or cannot be read.";
+    let parameters = Parameters::parse(uri.query().unwrap_or_default().as_bytes());
+    let parameters = parameters.map_err(|_| PageError::unusable(unreadable))?;
+    parameters.each_once().map_err(|_| PageError::unusable(unreadable))?;
+    Ok(parameters)
+}
+
 /// The body, if it is not larger than `largest` bytes.
 pub(super) async fn bounded(body: Body, largest: usize) -> Result<Vec<u8>, ClientError> {
-    to_bytes(body, largest).await.map(Into::into).map_err(|_| ClientError::TooLarge(largest))
+    to_bytes(body, largest).await.map(Into::into).map_err(|error| {
+        if error.source().is_some_and(<dyn Error>::is::<LengthLimitError>) {
+            ClientError::TooLarge(largest)
+        } else {
+            ClientError::invalid_request("the body broke off")
+        }
+    })
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
@@ -58,8 +76,8 @@ fn is_form(headers: &HeaderMap) -> bool {
 /// Why a client does not get what it asked for (RFC 6749 section 5.2, RFC 7591 section 3.2.2).
 #[derive(Debug)]
 pub(super) enum ClientError {
-    /// The client is unknown, or says that it is in a way that does not count.
-    InvalidClient,
+    /// The client is not the one that it says (RFC 6749 section 5.2, `invalid_client`).
+    InvalidClient(ImplausibleClient),
     /// The request broke a rule, which has an error code.
     Refused { code: &'static str, description: String },
     /// The body is larger than so many bytes.
@@ -102,9 +120,11 @@ impl IntoResponse for ClientError {
             (status, Json(body)).into_response()
         };
         match self {
-            Self::InvalidClient => {
-                let description = "the client is not registered here: register again";
-                let mut response = answer(StatusCode::UNAUTHORIZED, "invalid_client", description);
+            Self::InvalidClient(why) => {
+                let description = why.to_string();
+                let mut response = answer(StatusCode::UNAUTHORIZED, "invalid_client", &description);
+                // RFC 9110 section 15.5.2 wants a challenge with every 401, and there is no scheme
+                // for clients that only have a name.
                 let challenge = HeaderValue::from_static("Basic realm=\"mcp\"");
                 response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
                 response
@@ -125,6 +145,20 @@ impl IntoResponse for ClientError {
             }
         }
     }
+}
+
+/// Why we do not believe that a client is the one that it says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum ImplausibleClient {
+    /// It authenticates in the header, which no client of ours registered for.
+    #[error("this client is public: send client_id in the form, and no Authorization header")]
+    Header,
+    /// It brings a secret or an assertion, and we gave it none.
+    #[error("this client is public: send client_id alone, without a secret or an assertion")]
+    Secret,
+    /// We do not know it, or no longer.
+    #[error("the client is not registered here: register again")]
+    Unknown,
 }
 
 /// Why a person sees a page instead of being sent on.
@@ -200,11 +234,11 @@ pub(super) fn redirect(
 }
 
 /// Logs a failure with its causes, once, where it is answered.
-pub(super) fn log_failure(error: &(dyn std::error::Error + 'static)) {
+pub(super) fn log_failure(error: &(dyn Error + 'static)) {
     tracing::error!(error = %ErrorChain(error), "a request failed");
 }
 
 /// Logs a failure under the name that the user was given.
-pub(super) fn log_correlated(id: &CorrelationId, error: &(dyn std::error::Error + 'static)) {
+pub(super) fn log_correlated(id: &CorrelationId, error: &(dyn Error + 'static)) {
     tracing::error!(correlation_id = %id, error = %ErrorChain(error), "a request failed");
 }

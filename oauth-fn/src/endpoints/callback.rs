@@ -1,13 +1,14 @@
 //! `GET /oauth-callback`: the browser comes back from Entra ID (RFC 6749 section 4.1.2).
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use http::header::ALLOW;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use secrecy::ExposeSecret;
 use shared::serve::{Interrupted, to_completion};
 use shared::session::SessionId;
 
-use super::answer::{PageError, log_correlated, redirect};
+use super::answer::{PageError, log_correlated, query, redirect};
 use crate::App;
 use crate::grant::Consented;
 use crate::grants::StartError;
@@ -21,8 +22,7 @@ pub(super) async fn finish(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
-    let parameters = Parameters::parse(uri.query().unwrap_or_default().as_bytes());
-    let parameters = parameters.unwrap_or_default();
+    let parameters = query(&uri)?;
     let upstream_state = parameters.get("state").unwrap_or_default().to_owned();
     let consented = app.browsers.open_flow(&upstream_state, &headers, app.clock.now());
     let consented = consented.ok_or_else(|| {
@@ -50,6 +50,11 @@ pub(super) async fn finish(
     };
     let cookie: Option<HeaderValue> = app.browsers.clear_flow(&upstream_state);
     Ok(redirect(StatusCode::FOUND, &location, cookie))
+}
+
+/// `HEAD /oauth-callback`, which would otherwise be a GET whose answer is thrown away.
+pub(super) async fn refuse() -> Response {
+    (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET")]).into_response()
 }
 
 /// Learns who signed in, writes the first row, and gives the code. It runs to its end even if the

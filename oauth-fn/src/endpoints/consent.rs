@@ -6,14 +6,13 @@ use http::header::ORIGIN;
 use http::{HeaderMap, StatusCode, Uri};
 use shared::secret::Secret;
 
-use super::answer::{ClientError, OAuthForm, PageError, log_correlated, redirect};
+use super::answer::{ClientError, OAuthForm, PageError, log_correlated, query, redirect};
 use crate::App;
 use crate::grant::Requested;
 use crate::pages::ConsentPage;
 use crate::protocol::consent::{Decision, SameOrigin, UserApproved};
 use crate::protocol::destination::Destination;
 use crate::protocol::error::{AuthorizationErrorCode, AuthorizationRefusal, CorrelationId};
-use crate::protocol::parameters::Parameters;
 
 /// `GET /consent`: the page.
 pub(super) async fn ask(
@@ -21,8 +20,7 @@ pub(super) async fn ask(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
-    let parameters = Parameters::parse(uri.query().unwrap_or_default().as_bytes());
-    let parameters = parameters.unwrap_or_default();
+    let parameters = query(&uri)?;
     let sealed_request = parameters.get("request").unwrap_or_default();
     let requested = app.requested(sealed_request, &headers)?;
     let request = requested.request();
@@ -43,6 +41,7 @@ pub(super) async fn decide(
     let headers = request.headers().clone();
     let same_origin = check_origin(&app, &headers)?;
     let OAuthForm(form) = OAuthForm::from_request(request, &()).await.map_err(unreadable_form)?;
+    form.each_once().map_err(|_| PageError::unusable("The form says something twice."))?;
     let requested = app.requested(form.get("request").unwrap_or_default(), &headers)?;
     let decision = Decision::read(&form, &same_origin)
         .map_err(|_| PageError::unusable("The page was sent without a decision."))?;
@@ -92,10 +91,13 @@ fn send_back(app: &App, destination: &Destination, refusal: &AuthorizationRefusa
 }
 
 fn check_origin(app: &App, headers: &HeaderMap) -> Result<SameOrigin, PageError> {
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
-    let single = headers.get_all(ORIGIN).iter().count() == 1;
-    let origin = text(ORIGIN.as_str()).filter(|_| single);
-    SameOrigin::check(origin, text("sec-fetch-site"), &app.base_url).map_err(|_| {
+    // A header that came twice, or not as text, says nothing that could be believed.
+    let text = |name: &str| {
+        let mut values = headers.get_all(name).iter();
+        let value = values.next().map(|value| value.to_str().unwrap_or("unreadable"));
+        if values.next().is_some() { Some("repeated") } else { value }
+    };
+    SameOrigin::check(text(ORIGIN.as_str()), text("sec-fetch-site"), &app.base_url).map_err(|_| {
         PageError::forbidden("The answer did not come from the consent page of this server.")
     })
 }

@@ -50,7 +50,8 @@ fn front_channel() -> Router<App> {
     Router::new()
         .route("/authorize", get(authorize::authorize))
         .route("/consent", get(consent::ask).post(consent::decide))
-        .route("/oauth-callback", get(callback::finish))
+        // A sign-in is finished once, so a look at the headers alone must not do it.
+        .route("/oauth-callback", get(callback::finish).head(callback::refuse))
         .layer(header(CACHE_CONTROL, "no-store"))
         .layer(header(PRAGMA, "no-cache"))
         .layer(SetResponseHeaderLayer::if_not_present(

@@ -39,8 +39,7 @@ impl App {
     /// The refresh token is the session: with it goes everything.
     async fn revoke_refresh_token(&self, token: &str, client_id: &str) -> Result<(), ClientError> {
         let found = self.grants.find_by_refresh_token(token).await?;
-        let owned =
-            found.filter(|found| found.grant().is_some_and(|grant| grant.client_id == client_id));
+        let owned = found.filter(|found| found.client_id() == Some(client_id));
         if let Some(found) = owned {
             self.grants.end(found.row()).await?;
             tracing::info!(audit = "session_revoked", "a session was revoked");

@@ -7,14 +7,14 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use secrecy::ExposeSecret;
 use serde::Serialize;
-use shared::scope::Scopes;
+use shared::clock::UnixTime;
 use shared::serve::{Interrupted, to_completion};
 use shared::storage::{ReplaceError, StoreError};
 
-use super::answer::{ClientError, OAuthForm, log_failure};
+use super::answer::{ClientError, ImplausibleClient, OAuthForm, log_failure};
 use crate::App;
 use crate::grant::SessionGrant;
-use crate::grants::{CodeState, FoundRefresh, IssuedTokens, Renewal, Row};
+use crate::grants::{CodeState, FoundRefresh, IssuedToken, IssuedTokens, Renewal, Row};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::token_request::{CodeExchange, InvalidTokenRequest, Refresh, TokenRequest};
 use crate::upstream::UpstreamError;
@@ -27,14 +27,14 @@ pub(super) async fn issue(
 ) -> Result<Response, ClientError> {
     let client_id = authenticate(&app, &headers, &form)?;
     let request = TokenRequest::read(&form, client_id, &app.base_url)?;
+    let now = app.clock.now();
     let issued = to_completion(async move {
         match request {
             TokenRequest::Code(exchange) => app.exchange(exchange).await,
             TokenRequest::Refresh(refresh) => app.refresh(refresh).await,
         }
     });
-    let issued = issued.await??;
-    Ok(Json(TokenAnswer::from(&issued)).into_response())
+    Ok(Json(TokenAnswer::new(issued.await??, now)).into_response())
 }
 
 /// The client that a form of the back channel comes from. All clients are public: they are known
@@ -48,11 +48,17 @@ pub(super) fn authenticate<'a>(
     form: &'a Parameters,
 ) -> Result<&'a str, ClientError> {
     form.each_once().map_err(|error| ClientError::invalid_request(&error.to_string()))?;
-    let secret = headers.contains_key(AUTHORIZATION)
-        || form.get("client_secret").is_some()
-        || form.get("client_assertion").is_some();
-    let client_id = form.get("client_id").filter(|id| !secret && app.clients.recognise(id));
-    client_id.ok_or(ClientError::InvalidClient)
+    let implausible = |why| Err(ClientError::InvalidClient(why));
+    if headers.contains_key(AUTHORIZATION) {
+        return implausible(ImplausibleClient::Header);
+    }
+    if form.get("client_secret").is_some() || form.get("client_assertion").is_some() {
+        return implausible(ImplausibleClient::Secret);
+    }
+    match form.get("client_id").filter(|id| app.clients.recognise(id)) {
+        Some(client_id) => Ok(client_id),
+        None => implausible(ImplausibleClient::Unknown),
+    }
 }
 
 impl App {
@@ -78,57 +84,77 @@ impl App {
         }
     }
 
-    /// Renews our tokens by renewing Entra ID's: a user who may no longer sign in there loses
-    /// access here.
+    /// A token that was replaced a moment ago gets the answer of then once more. One that was
+    /// replaced longer ago is a copy in somebody's hands, and ends the session.
     async fn refresh(&self, refresh: Refresh) -> Result<IssuedTokens, ClientError> {
-        let found = self
-            .grants
-            .find_by_refresh_token(refresh.refresh_token.expose_secret())
-            .await?
-            // A token from long ago opens nothing that tells its client; nobody but a client of
-            // ours, or a thief, has one.
-            .filter(|found| found.grant().is_none_or(|grant| grant.client_id == refresh.client_id))
-            .ok_or_else(ClientError::invalid_grant)?;
-        match found {
+        match self.find(&refresh).await? {
+            FoundRefresh::LostAnswer { row, answer, .. } => {
+                match self.grants.give_out_again(row).await {
+                    Ok(()) => Ok(answer),
+                    Err(ReplaceError::Lost) => Err(ClientError::Unavailable),
+                    Err(ReplaceError::Store(error)) => Err(error.into()),
+                }
+            }
             FoundRefresh::Reused { row, .. } => {
                 Err(self.end_session(&row, "refresh_token_reused").await)
             }
             FoundRefresh::Renewable { renewal, grant } => {
-                self.renew(renewal, grant, refresh.scopes).await
+                self.renew(&refresh, renewal, grant).await
             }
         }
     }
 
+    async fn find(&self, refresh: &Refresh) -> Result<FoundRefresh, ClientError> {
+        let presented = refresh.refresh_token.expose_secret();
+        let found = self.grants.find_by_refresh_token(presented).await?;
+        // A token from long ago opens nothing that tells its client; nobody but a client of ours,
+        // or a thief, has one.
+        found
+            .filter(|found| found.client_id().is_none_or(|id| id == refresh.client_id))
+            .ok_or_else(ClientError::invalid_grant)
+    }
+
+    /// Renews our tokens by renewing Entra ID's: a user who may no longer sign in there loses
+    /// access here.
     async fn renew(
         &self,
+        refresh: &Refresh,
         renewal: Renewal,
         grant: SessionGrant,
-        scopes: Option<Scopes>,
     ) -> Result<IssuedTokens, ClientError> {
-        let scopes = scopes.unwrap_or_else(|| grant.scopes.clone());
+        let scopes = refresh.scopes.clone().unwrap_or_else(|| grant.scopes.clone());
         if !grant.scopes.covers(&scopes) {
             return Err(ClientError::refused("invalid_scope", "the user did not allow that much"));
         }
         let entra = grant.entra_refresh_token.clone().ok_or_else(ClientError::invalid_grant)?;
-        let tokens = match self.upstream.renew(&entra).await {
-            Ok(tokens) => tokens,
+        let renewed = match self.upstream.renew(&entra).await {
+            Ok(tokens) => self.grants.renew(renewal, grant.renew(tokens, scopes)).await.map(Some),
+            Err(error @ UpstreamError::Refused(_)) => {
+                log_failure(&error);
+                tracing::warn!(audit = "sign_in_withdrawn", "a session was ended");
+                self.grants.end_unchanged(renewal.row()).await.map(|()| None)
+            }
             Err(error) => {
                 log_failure(&error);
-                let withdrawn = matches!(error, UpstreamError::Refused(_));
-                return Err(if withdrawn {
-                    self.end_session(renewal.row(), "sign_in_withdrawn").await
-                } else {
-                    ClientError::Unavailable
-                });
+                return Err(ClientError::Unavailable);
             }
         };
-        let renewed = self.grants.renew(renewal, grant.renew(tokens, scopes)).await;
-        renewed.map_err(|error| match error {
-            // Another request of the same client was faster: its tokens are good, and the answer
-            // to this one must not make the client throw them away.
-            ReplaceError::Lost => ClientError::Unavailable,
-            ReplaceError::Store(error) => error.into(),
-        })
+        match renewed {
+            Ok(issued) => issued.ok_or_else(ClientError::invalid_grant),
+            Err(ReplaceError::Lost) => self.answer_of_the_winner(refresh).await,
+            Err(ReplaceError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Another request with the same token was faster. Both get the same answer: whichever the
+    /// client keeps is good.
+    async fn answer_of_the_winner(&self, refresh: &Refresh) -> Result<IssuedTokens, ClientError> {
+        match self.find(refresh).await? {
+            FoundRefresh::LostAnswer { answer, .. } => Ok(answer),
+            FoundRefresh::Renewable { .. } | FoundRefresh::Reused { .. } => {
+                Err(ClientError::Unavailable)
+            }
+        }
     }
 
     async fn end_session(&self, row: &Row, audit: &'static str) -> ClientError {
@@ -142,23 +168,23 @@ impl App {
 
 /// A successful answer (RFC 6749 section 5.1).
 #[derive(Serialize)]
-struct TokenAnswer<'a> {
-    access_token: &'a str,
+struct TokenAnswer {
+    access_token: IssuedToken,
     token_type: &'static str,
     expires_in: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    refresh_token: Option<&'a str>,
-    scope: &'a str,
+    refresh_token: Option<IssuedToken>,
+    scope: String,
 }
 
-impl<'a> From<&'a IssuedTokens> for TokenAnswer<'a> {
-    fn from(issued: &'a IssuedTokens) -> Self {
+impl TokenAnswer {
+    fn new(issued: IssuedTokens, now: UnixTime) -> Self {
         Self {
-            access_token: issued.access_token(),
+            access_token: issued.access_token,
             token_type: "Bearer",
-            expires_in: issued.expires_in,
-            refresh_token: issued.refresh_token(),
-            scope: &issued.scopes,
+            expires_in: issued.expires_at.since(now).as_secs(),
+            refresh_token: issued.refresh_token,
+            scope: issued.scopes.to_string(),
         }
     }
 }

@@ -76,7 +76,10 @@ impl Grants {
             ends_at: exchanged.renewed.grant.ends_at,
         };
         let record = self.code_column.write(row.record, CODE, &token, &used);
-        self.issue(Row { record, ..row }, (token.session, token.week), &exchanged.renewed).await
+        let place = (token.session, token.week);
+        let (record, answer) = self.issue(&record, place, &exchanged.renewed, self.clock.now());
+        self.records.replace(&row.address, record, &row.version).await?;
+        Ok(answer)
     }
 }
 

@@ -8,14 +8,15 @@ use shared::session::{Token, TokenKind};
 use shared::storage::Record;
 use zeroize::Zeroizing;
 
-use crate::grant::{CodeBinding, SessionGrant, SignedIn};
+use super::IssuedTokens;
+use crate::grant::{CodeBinding, REFRESH_GRACE, SignedIn};
 
 /// The column that the authorization code opens.
 pub(super) const CODE: &str = "code";
 /// The column that the newest refresh token opens.
 pub(super) const UPSTREAM: &str = "upstream";
 /// The column that the refresh token before it opens, for a lost answer.
-pub(super) const UPSTREAM_PREVIOUS: &str = "upstreamprevious";
+pub(super) const PREVIOUS: &str = "previous";
 
 /// What the code opens.
 #[derive(Debug, Deserialize, Serialize)]
@@ -26,12 +27,21 @@ pub(super) struct CodeColumn {
     pub(super) ends_at: UnixTime,
 }
 
-/// What a refresh token opens.
+/// What the refresh token before the newest opens.
 #[derive(Debug, Deserialize, Serialize)]
-pub(super) struct UpstreamColumn {
-    pub(super) grant: SessionGrant,
-    /// Until when the token before the newest may be used once more.
-    pub(super) usable_until: Option<UnixTime>,
+pub(super) struct PreviousColumn {
+    pub(super) client_id: String,
+    /// Until when the answer is given out again.
+    pub(super) usable_until: UnixTime,
+    /// What the client got, or should have.
+    pub(super) answer: IssuedTokens,
+}
+
+impl PreviousColumn {
+    pub(super) fn new(client_id: &str, answer: &IssuedTokens, now: UnixTime) -> Self {
+        let (client_id, answer) = (client_id.to_owned(), answer.clone());
+        Self { client_id, usable_until: now.plus(REFRESH_GRACE), answer }
+    }
 }
 
 /// Seals and opens columns for the holders of one kind of token.

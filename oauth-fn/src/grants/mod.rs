@@ -10,17 +10,19 @@ mod weekly;
 
 use std::sync::Arc;
 
-use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
 use shared::base_url::PublicBaseUrl;
 use shared::clock::{Clock, UnixTime};
+use shared::scope::Scopes;
 use shared::seal::{KeyRing, Purpose};
+use shared::secret::inside_seal;
 use shared::session::{
     Access, Claims, ClaimsSealer, ExpiryWeek, GENERATION, MintedToken, Session, SessionId, Token,
     TokenKind, TokenSealer, generation_of,
 };
-use shared::storage::{Address, Record, RecordStore, ReplaceError, Version};
+use shared::storage::{Address, Record, RecordStore, Version};
 
-use self::columns::{ColumnSealer, UPSTREAM, UpstreamColumn};
+use self::columns::{ColumnSealer, UPSTREAM};
 use crate::grant::Renewed;
 
 pub use self::codes::{CodeState, FoundCode};
@@ -84,32 +86,28 @@ impl Grants {
         }
     }
 
-    async fn issue(
+    /// The next tokens of a session, and its row with all that they open.
+    fn issue(
         &self,
-        row: Row,
+        record: &Record,
         (session, week): (SessionId, ExpiryWeek),
         renewed: &Renewed,
-    ) -> Result<IssuedTokens, ReplaceError> {
-        let now = self.clock.now();
-        let generation = generation_of(&row.record).saturating_add(1);
+        now: UnixTime,
+    ) -> (Record, IssuedTokens) {
+        let generation = generation_of(record).saturating_add(1);
         let expires_at = renewed.access_expires_at(now);
         let access = Token::<Access>::new(session, week, generation, expires_at);
-        let mut record = row.record.with(GENERATION, generation.to_be_bytes().to_vec());
+        let mut record = record.clone().with(GENERATION, generation.to_be_bytes().to_vec());
         record = self.claims.write(record, &access, &self.claims_of(renewed, expires_at));
         let mut refresh_token = None;
         if let Some(ends_at) = renewed.refresh_expires_at(now) {
             let refresh = Token::<Refresh>::new(session, week, generation, ends_at);
-            let column = UpstreamColumn { grant: renewed.grant.clone(), usable_until: None };
-            record = self.upstream_column.write(record, UPSTREAM, &refresh, &column);
-            refresh_token = Some(self.refresh_tokens.mint(&refresh));
+            record = self.upstream_column.write(record, UPSTREAM, &refresh, &renewed.grant);
+            refresh_token = Some(self.refresh_tokens.mint(&refresh).into());
         }
-        self.records.replace(&row.address, record, &row.version).await?;
-        Ok(IssuedTokens {
-            access_token: self.access_tokens.mint(&access),
-            refresh_token,
-            expires_in: expires_at.since(now).as_secs(),
-            scopes: renewed.granted_scopes.to_string(),
-        })
+        let access_token = self.access_tokens.mint(&access).into();
+        let scopes = renewed.granted_scopes.clone();
+        (record, IssuedTokens { access_token, refresh_token, expires_at, scopes })
     }
 
     fn claims_of(&self, renewed: &Renewed, expires_at: UnixTime) -> Claims {
@@ -136,25 +134,26 @@ pub struct Row {
     version: Version,
 }
 
-/// What the client gets (RFC 6749 section 5.1).
-#[derive(Debug)]
+/// What the client gets (RFC 6749 section 5.1), as it goes into the answer or into a seal.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct IssuedTokens {
-    access_token: MintedToken,
-    refresh_token: Option<MintedToken>,
-    /// Seconds that the access token lives.
-    pub expires_in: u64,
+    /// What it calls with.
+    pub access_token: IssuedToken,
+    /// What renews the session, if it can be renewed.
+    pub refresh_token: Option<IssuedToken>,
+    /// When the access token ends.
+    pub expires_at: UnixTime,
     /// What the access token may do.
-    pub scopes: String,
+    pub scopes: Scopes,
 }
 
-impl IssuedTokens {
-    /// The access token, for the answer.
-    pub fn access_token(&self) -> &str {
-        self.access_token.expose_secret()
-    }
+/// A minted token. It is written into answers and seals only.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct IssuedToken(#[serde(with = "inside_seal")] MintedToken);
 
-    /// The refresh token, for the answer.
-    pub fn refresh_token(&self) -> Option<&str> {
-        self.refresh_token.as_ref().map(ExposeSecret::expose_secret)
+impl From<MintedToken> for IssuedToken {
+    fn from(token: MintedToken) -> Self {
+        Self(token)
     }
 }

@@ -2,11 +2,11 @@
 
 use shared::clock::UnixTime;
 use shared::session::{Token, generation_of};
-use shared::storage::{ReplaceError, StoreError};
+use shared::storage::{Record, ReplaceError, StoreError};
 
-use super::columns::{UPSTREAM, UPSTREAM_PREVIOUS, UpstreamColumn};
+use super::columns::{PREVIOUS, PreviousColumn, UPSTREAM};
 use super::{Grants, IssuedTokens, Refresh, Row};
-use crate::grant::{REFRESH_GRACE, Renewed, SessionGrant};
+use crate::grant::{Renewed, SessionGrant};
 
 impl Grants {
     /// What a refresh token of ours stands for, if its session is not over.
@@ -30,29 +30,29 @@ impl Grants {
     }
 
     fn standing(&self, token: Token<Refresh>, row: Row, now: UnixTime) -> Option<FoundRefresh> {
-        let read =
-            |column| self.upstream_column.read::<_, UpstreamColumn>(&row.record, column, &token);
-        if let Ok(UpstreamColumn { grant, .. }) = read(UPSTREAM) {
-            let renewal = Renewal { token, row, standing: Standing::Newest };
-            return Some(FoundRefresh::Renewable { renewal, grant });
+        if let Ok(grant) = self.upstream_column.read(&row.record, UPSTREAM, &token) {
+            return Some(FoundRefresh::Renewable { renewal: Renewal { token, row }, grant });
         }
-        if let Ok(UpstreamColumn { grant, usable_until }) = read(UPSTREAM_PREVIOUS) {
-            if usable_until.is_none_or(|until| until <= now) {
-                return Some(FoundRefresh::Reused { row, grant: Some(grant) });
-            }
-            let renewal = Renewal { token, row, standing: Standing::LostAnswer };
-            return Some(FoundRefresh::Renewable { renewal, grant });
+        let previous = self.upstream_column.read(&row.record, PREVIOUS, &token);
+        if let Ok(PreviousColumn { client_id, usable_until, answer }) = previous {
+            return Some(if now < usable_until {
+                FoundRefresh::LostAnswer { row, client_id, answer }
+            } else {
+                FoundRefresh::Reused { row, client_id: Some(client_id) }
+            });
         }
         if token.generation < generation_of(&row.record) {
-            return Some(FoundRefresh::Reused { row, grant: None });
+            return Some(FoundRefresh::Reused { row, client_id: None });
         }
-        let address = &row.address;
-        tracing::warn!(%address, audit = "integrity", "a genuine refresh token opens nothing");
+        if row.record != Record::default() {
+            let address = &row.address;
+            tracing::warn!(%address, audit = "integrity", "a genuine refresh token opens nothing");
+        }
         None
     }
 
-    /// Claims the row for a renewed session, and gives its new tokens. The refresh token that was
-    /// used stays good for one more use if it was the newest, in case this answer is lost.
+    /// Claims the row for a renewed session, and gives its new tokens. The answer is kept for the
+    /// token that was used, in case it is lost.
     ///
     /// # Errors
     /// Somebody else claimed it first, or storage failed.
@@ -61,18 +61,22 @@ impl Grants {
         renewal: Renewal,
         renewed: Renewed,
     ) -> Result<IssuedTokens, ReplaceError> {
-        let Renewal { token, row, standing } = renewal;
-        let record = match standing {
-            Standing::Newest => {
-                let column = UpstreamColumn {
-                    grant: renewed.grant.clone(),
-                    usable_until: Some(self.clock.now().plus(REFRESH_GRACE)),
-                };
-                self.upstream_column.write(row.record, UPSTREAM_PREVIOUS, &token, &column)
-            }
-            Standing::LostAnswer => row.record.without(UPSTREAM_PREVIOUS),
-        };
-        self.issue(Row { record, ..row }, (token.session, token.week), &renewed).await
+        let Renewal { token, row } = renewal;
+        let now = self.clock.now();
+        let (record, answer) = self.issue(&row.record, (token.session, token.week), &renewed, now);
+        let previous = PreviousColumn::new(&renewed.grant.client_id, &answer, now);
+        let record = self.upstream_column.write(record, PREVIOUS, &token, &previous);
+        self.records.replace(&row.address, record, &row.version).await?;
+        Ok(answer)
+    }
+
+    /// Forgets the answer that is kept for a lost one: it is given out again once only.
+    ///
+    /// # Errors
+    /// The row changed in the same moment, or storage failed.
+    pub async fn give_out_again(&self, row: Row) -> Result<(), ReplaceError> {
+        let record = row.record.without(PREVIOUS);
+        self.records.replace(&row.address, record, &row.version).await
     }
 
     /// Ends the session of a row: none of its tokens opens anything any more.
@@ -81,6 +85,14 @@ impl Grants {
     /// Storage failed.
     pub async fn end(&self, row: &Row) -> Result<(), StoreError> {
         self.records.remove(&row.address).await
+    }
+
+    /// Ends the session of a row, unless it was renewed meanwhile.
+    ///
+    /// # Errors
+    /// The row changed, or storage failed.
+    pub async fn end_unchanged(&self, row: &Row) -> Result<(), ReplaceError> {
+        self.records.replace(&row.address, Record::default(), &row.version).await
     }
 
     /// Makes the access token of `client_id` worthless and leaves its session (RFC 7009 section
@@ -113,6 +125,15 @@ impl Grants {
 /// What a genuine refresh token is worth (RFC 9700 section 4.14.2).
 #[derive(Debug)]
 pub enum FoundRefresh {
+    /// It was replaced a moment ago and its successor was not used: the answer was lost.
+    LostAnswer {
+        /// The row of the session.
+        row: Row,
+        /// Whose session it is.
+        client_id: String,
+        /// What the client should have got.
+        answer: IssuedTokens,
+    },
     /// It renews the session.
     Renewable {
         /// The claim to the row.
@@ -124,17 +145,18 @@ pub enum FoundRefresh {
     Reused {
         /// The row of the session.
         row: Row,
-        /// What the session stands on; a token from long ago opens nothing that could tell.
-        grant: Option<SessionGrant>,
+        /// Whose session it is; a token from long ago opens nothing that could tell.
+        client_id: Option<String>,
     },
 }
 
 impl FoundRefresh {
-    /// What the session stands on, as far as the token opens it.
-    pub fn grant(&self) -> Option<&SessionGrant> {
+    /// Whose session it is, as far as the token opens it.
+    pub fn client_id(&self) -> Option<&str> {
         match self {
-            Self::Renewable { grant, .. } => Some(grant),
-            Self::Reused { grant, .. } => grant.as_ref(),
+            Self::LostAnswer { client_id, .. } => Some(client_id),
+            Self::Renewable { grant, .. } => Some(&grant.client_id),
+            Self::Reused { client_id, .. } => client_id.as_deref(),
         }
     }
 
@@ -142,7 +164,7 @@ impl FoundRefresh {
     pub fn row(&self) -> &Row {
         match self {
             Self::Renewable { renewal, .. } => &renewal.row,
-            Self::Reused { row, .. } => row,
+            Self::LostAnswer { row, .. } | Self::Reused { row, .. } => row,
         }
     }
 }
@@ -152,7 +174,6 @@ impl FoundRefresh {
 pub struct Renewal {
     token: Token<Refresh>,
     row: Row,
-    standing: Standing,
 }
 
 impl Renewal {
@@ -160,12 +181,4 @@ impl Renewal {
     pub fn row(&self) -> &Row {
         &self.row
     }
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Standing {
-    /// It was replaced a moment ago, and its successor was not used: the answer was lost.
-    LostAnswer,
-    /// It is the newest.
-    Newest,
 }

@@ -52,7 +52,8 @@ impl AuthorizationRequest {
         }
         let code_challenge = CodeChallenge::try_from(challenge)?;
         check_resource(parameters.get("resource"), base_url)?;
-        let scopes = parameters.get("scope").map_or(Ok(Scopes::all()), Scopes::try_from)?;
+        let scopes = parameters.get("scope").map_or(Ok(Scopes::default()), Scopes::try_from)?;
+        let scopes = if scopes.is_empty() { Scopes::all() } else { scopes };
         let request = Self {
             client_id: client_id.to_owned(),
             client_name: client.name.clone(),

@@ -13,7 +13,7 @@ const LONGEST_NAME: usize = 200;
 const NAMELESS: &str = "Unnamed client";
 
 /// What we keep of a client.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ClientMetadata {
     /// The name that it gave itself: a claim, not a fact.
     pub name: String,
@@ -80,7 +80,10 @@ impl ClientRegistration {
     /// # Errors
     /// It is not an object of the right types.
     pub fn parse(json: &[u8]) -> Result<Self, RegistrationError> {
-        serde_json::from_slice(json).map_err(|_| RegistrationError::NotAnObject)
+        // The library would take an array too, with the members in their order.
+        let object = json.trim_ascii_start().starts_with(b"{");
+        let registration = serde_json::from_slice(json).ok().filter(|_| object);
+        registration.ok_or(RegistrationError::NotAnObject)
     }
 
     /// Checks every rule, and gives what to keep and what to answer.
@@ -306,6 +309,7 @@ mod tests {
         for (document, rule) in [
             (json!([]), Rule::NotAnObject),
             (json!("text"), Rule::NotAnObject),
+            (json!(vec![json!([uri]); 16]), Rule::NotAnObject),
             (json!({"redirect_uris": "text"}), Rule::NotAnObject),
             (json!({"redirect_uris": [1]}), Rule::NotAnObject),
             (json!({"redirect_uris": [uri], "client_name": 7}), Rule::NotAnObject),

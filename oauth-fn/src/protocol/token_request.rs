@@ -67,7 +67,11 @@ impl TokenRequest {
                 Ok(Self::Refresh(Refresh {
                     client_id,
                     refresh_token: form.required("refresh_token")?.into(),
-                    scopes: form.get("scope").map(Scopes::try_from).transpose()?,
+                    scopes: form
+                        .get("scope")
+                        .map(Scopes::try_from)
+                        .transpose()?
+                        .filter(|scopes| !scopes.is_empty()),
                 }))
             }
             _ => Err(InvalidTokenRequest::GrantType),

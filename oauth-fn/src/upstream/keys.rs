@@ -1,12 +1,11 @@
 //! Entra ID's signing keys, remembered; fetched anew when a token names an unknown one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{AlgorithmParameters, JwkSet, PublicKeyUse};
 use shared::clock::{Clock, UnixTime};
-use tokio::sync::Mutex;
 use url::Url;
 
 use super::http_client::{HttpClient, HttpFailure};
@@ -20,18 +19,20 @@ const LONGEST_INTERVAL: Duration = Duration::from_hours(24);
 pub(super) struct SigningKeys {
     http: HttpClient,
     clock: Arc<dyn Clock>,
-    fetched: Mutex<Option<Fetched>>,
+    fetched: Mutex<Fetched>,
 }
 
 #[derive(Debug)]
 struct Fetched {
     keys: JwkSet,
-    at: UnixTime,
+    /// When that was; never, at first.
+    at: Option<UnixTime>,
 }
 
 impl SigningKeys {
     pub(super) fn new(http: HttpClient, clock: Arc<dyn Clock>) -> Self {
-        Self { http, clock, fetched: Mutex::new(None) }
+        let none = Fetched { keys: JwkSet { keys: Vec::new() }, at: None };
+        Self { http, clock, fetched: Mutex::new(none) }
     }
 
     /// The RSA key with this id, if Entra ID has it.
@@ -40,19 +41,35 @@ impl SigningKeys {
         key_id: &str,
         jwks_uri: &Url,
     ) -> Result<Option<DecodingKey>, HttpFailure> {
-        let now = self.clock.now();
-        let mut fetched = self.fetched.lock().await;
-        let wait = match &*fetched {
-            None => Duration::ZERO,
-            Some(known) if key(&known.keys, key_id).is_some() => LONGEST_INTERVAL,
-            Some(_) => SHORTEST_INTERVAL,
-        };
-        if fetched.as_ref().is_none_or(|known| now.since(known.at) >= wait) {
-            let keys = self.http.fetch(jwks_uri).await?;
-            *fetched = Some(Fetched { keys, at: now });
+        if let Memory::Fresh(known) = self.recall(key_id) {
+            return Ok(known);
         }
-        Ok(fetched.as_ref().and_then(|known| key(&known.keys, key_id)))
+        // Nobody waits for somebody else's attempt: while Entra ID hangs, they would queue up.
+        let keys: JwkSet = self.http.fetch(jwks_uri).await?;
+        let found = key(&keys, key_id);
+        *self.lock() = Fetched { keys, at: Some(self.clock.now()) };
+        Ok(found)
     }
+
+    fn recall(&self, key_id: &str) -> Memory {
+        let now = self.clock.now();
+        let fetched = self.lock();
+        let known = key(&fetched.keys, key_id);
+        let interval = if known.is_some() { LONGEST_INTERVAL } else { SHORTEST_INTERVAL };
+        let fresh = fetched.at.is_some_and(|at| now.since(at) < interval);
+        if fresh { Memory::Fresh(known) } else { Memory::Stale }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Fetched> {
+        self.fetched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Memory {
+    /// Recent enough to be believed, in what it has and in what it lacks.
+    Fresh(Option<DecodingKey>),
+    /// Ask Entra ID.
+    Stale,
 }
 
 fn key(keys: &JwkSet, key_id: &str) -> Option<DecodingKey> {

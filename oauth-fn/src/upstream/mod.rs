@@ -7,7 +7,7 @@ mod http_client;
 mod id_token;
 mod keys;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use oauth2::basic::{
@@ -25,7 +25,6 @@ use serde::{Deserialize, Serialize};
 use shared::base_url::PublicBaseUrl;
 use shared::clock::Clock;
 use shared::session::{EntraAccessToken, Identity};
-use tokio::sync::OnceCell;
 use url::Url;
 
 use self::discovery::Provider;
@@ -45,7 +44,7 @@ pub struct Upstream {
     redirect_uri: RedirectUrl,
     http: HttpClient,
     clock: Arc<dyn Clock>,
-    provider: OnceCell<Provider>,
+    provider: OnceLock<Provider>,
     keys: SigningKeys,
 }
 
@@ -64,7 +63,7 @@ impl Upstream {
             keys: SigningKeys::new(http.clone(), Arc::clone(&clock)),
             http,
             clock,
-            provider: OnceCell::new(),
+            provider: OnceLock::new(),
         }
     }
 
@@ -109,6 +108,8 @@ impl Upstream {
             .client(provider)
             .exchange_code(AuthorizationCode::new(upstream_code.to_owned()))
             .set_pkce_verifier(verifier)
+            // Entra ID wants to hear for which resource, though RFC 6749 does not.
+            .add_extra_param("scope", self.config.scopes.join(" "))
             .request_async(&self.http)
             .await?;
         let id_token = answer.extra_fields().id_token.as_ref().ok_or(InvalidIdToken::Missing)?;
@@ -149,9 +150,13 @@ impl Upstream {
         Ok(id_token::verify(id_token, &key.ok_or(InvalidIdToken::Key)?, &expected)?)
     }
 
+    /// Nobody waits for somebody else's attempt: while Entra ID hangs, they would queue up.
     async fn provider(&self) -> Result<&Provider, UpstreamError> {
-        let discover = || Provider::discover(&self.http, &self.config.issuer);
-        self.provider.get_or_try_init(discover).await.map_err(UpstreamError::from)
+        if let Some(provider) = self.provider.get() {
+            return Ok(provider);
+        }
+        let provider = Provider::discover(&self.http, &self.config.issuer).await?;
+        Ok(self.provider.get_or_init(|| provider))
     }
 
     fn client(&self, provider: &Provider) -> EntraClient {

@@ -4,48 +4,67 @@ use std::fmt;
 
 use data_encoding::BASE64;
 use hkdf::Hkdf;
+use secrecy::SecretString;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::{Purpose, Sealer, expand};
-use crate::secret::Secret;
+use crate::secret::{Fingerprint, Secret};
 
-/// Named keys of 256 bits: the first seals, every one opens.
+/// Named keys of 256 bits: the first seals, every one opens. There is at least one.
 #[derive(Clone)]
-pub struct KeyRing(Vec<(KeyId, Secret)>);
+pub struct KeyRing {
+    first: NamedKey,
+    others: Vec<NamedKey>,
+}
+
+/// A key and its name.
+#[derive(Clone)]
+pub(super) struct NamedKey {
+    pub(super) id: KeyId,
+    pub(super) key: Secret,
+}
 
 impl KeyRing {
     /// A ring of one new key.
     pub fn generate() -> Self {
-        Self(vec![(KeyId("k1".to_owned()), Secret::generate())])
+        let first = NamedKey { id: KeyId("k1".to_owned()), key: Secret::generate() };
+        Self { first, others: Vec::new() }
     }
 
     /// The keys of this ring for one purpose.
     pub fn sealer(&self, purpose: Purpose) -> Sealer {
-        let keys = self.0.iter().map(|(id, master)| {
-            let (prk, _) = Hkdf::<Sha256>::extract(
-                Some(b"remote-mcp-functions/v1"),
-                master.expose().as_slice(),
-            );
-            (id.clone(), Secret::from_bytes(expand(&prk, purpose.label().as_bytes())))
-        });
-        Sealer { purpose, keys: keys.collect() }
+        let derive = |named: &NamedKey| {
+            let salt = Some(b"remote-mcp-functions/v1".as_slice());
+            let (prk, _) = Hkdf::<Sha256>::extract(salt, named.key.expose());
+            let key = Secret::from_bytes(expand(&prk, purpose.label().as_bytes()));
+            NamedKey { id: named.id.clone(), key }
+        };
+        let others = self.others.iter().map(derive).collect();
+        Sealer { purpose, first: derive(&self.first), others }
+    }
+
+    /// Whether a key of this ring is in `other` too, under whatever name.
+    pub fn shares_a_key_with(&self, other: &Self) -> bool {
+        let digest = |named: &NamedKey| Fingerprint::of("key", &[named.key.expose()]);
+        self.iter().any(|own| other.iter().any(|their| digest(own).matches(&digest(their))))
     }
 
     /// The ring in the form that the setting has: `kid:base64key`, separated by commas.
-    pub fn to_setting(&self) -> secrecy::SecretString {
-        let keys: Vec<_> = self
-            .0
-            .iter()
-            .map(|(id, key)| format!("{}:{}", id.0, BASE64.encode(key.expose())))
-            .collect();
-        keys.join(",").into()
+    pub fn to_setting(&self) -> SecretString {
+        let entry =
+            |named: &NamedKey| format!("{}:{}", named.id.0, BASE64.encode(named.key.expose()));
+        self.iter().map(entry).collect::<Vec<_>>().join(",").into()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &NamedKey> {
+        std::iter::once(&self.first).chain(&self.others)
     }
 }
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids: Vec<_> = self.0.iter().map(|(id, _)| &id.0).collect();
+        let ids: Vec<_> = self.iter().map(|named| &named.id.0).collect();
         formatter.debug_tuple("KeyRing").field(&ids).finish()
     }
 }
@@ -57,19 +76,30 @@ impl TryFrom<&str> for KeyRing {
         if text.starts_with("@Microsoft.KeyVault(") {
             return Err(InvalidKeyRing::UnresolvedReference);
         }
-        let mut ring = Self(Vec::new());
-        for entry in text.split(',') {
-            let (id, key) = entry.trim().split_once(':').ok_or(InvalidKeyRing::Form)?;
-            let id = KeyId::try_from(id)?;
-            let key =
-                Zeroizing::new(BASE64.decode(key.as_bytes()).map_err(|_| InvalidKeyRing::Length)?);
-            let key = <[u8; 32]>::try_from(key.as_slice()).map_err(|_| InvalidKeyRing::Length)?;
-            if ring.0.iter().any(|(known, _)| *known == id) {
+        let mut keys = text.split(',').map(NamedKey::try_from);
+        let first = keys.next().ok_or(InvalidKeyRing::Form)??;
+        let mut ring = Self { first, others: Vec::new() };
+        for named in keys {
+            let named = named?;
+            if ring.iter().any(|known| known.id == named.id) {
                 return Err(InvalidKeyRing::Repeated);
             }
-            ring.0.push((id, Secret::from_bytes(key)));
+            ring.others.push(named);
         }
         Ok(ring)
+    }
+}
+
+impl TryFrom<&str> for NamedKey {
+    type Error = InvalidKeyRing;
+
+    fn try_from(entry: &str) -> Result<Self, Self::Error> {
+        let (id, key) = entry.trim().split_once(':').ok_or(InvalidKeyRing::Form)?;
+        let id = KeyId::try_from(id)?;
+        let key = BASE64.decode(key.as_bytes()).map(Zeroizing::new);
+        let key = key.map_err(|_| InvalidKeyRing::Length)?;
+        let key = <[u8; 32]>::try_from(key.as_slice()).map_err(|_| InvalidKeyRing::Length)?;
+        Ok(Self { id, key: Secret::from_bytes(key) })
     }
 }
 
@@ -152,5 +182,15 @@ mod tests {
 
         let sealed = ring.sealer(Purpose::Claims).seal(1, &[b"place"], b"text");
         assert!(again.sealer(Purpose::Claims).open(&[b"place"], &sealed).is_ok());
+    }
+
+    #[test]
+    fn a_shared_key_is_found_under_another_name() {
+        let key = |byte: u8| BASE64.encode(&[byte; 32]);
+        let ring = |text: String| KeyRing::try_from(text.as_str()).unwrap();
+        let one = ring(format!("a:{},b:{}", key(1), key(2)));
+
+        assert!(one.shares_a_key_with(&ring(format!("c:{},d:{}", key(3), key(2)))));
+        assert!(!one.shares_a_key_with(&ring(format!("a:{},b:{}", key(3), key(4)))));
     }
 }

@@ -19,7 +19,7 @@ use crate::secret::{Secret, random_bytes};
 
 pub use key_ring::{InvalidKeyRing, KeyRing};
 
-use key_ring::KeyId;
+use key_ring::{KeyId, NamedKey};
 
 const NONCE_LENGTH: usize = 12;
 const MAC_LENGTH: usize = 16;
@@ -35,8 +35,10 @@ pub enum Purpose {
     BrowserFlow,
     /// The row column that mcp-fn reads.
     Claims,
-    /// Registered clients: their identifiers and their rows.
-    Client,
+    /// The identifiers of registered clients, which are signed and not sealed.
+    ClientId,
+    /// The rows of registered clients.
+    ClientRow,
     /// The row column that an authorization code opens.
     CodeGrant,
     /// The authorization request on its way through the consent page.
@@ -54,7 +56,8 @@ impl Purpose {
             Self::AuthorizationCode => "authorization-code",
             Self::BrowserFlow => "browser-flow",
             Self::Claims => "claims",
-            Self::Client => "client",
+            Self::ClientId => "client-id",
+            Self::ClientRow => "client-row",
             Self::CodeGrant => "code-grant",
             Self::ConsentRequest => "consent-request",
             Self::RefreshToken => "refresh-token",
@@ -67,7 +70,8 @@ impl Purpose {
 #[derive(Clone)]
 pub struct Sealer {
     purpose: Purpose,
-    keys: Vec<(KeyId, Secret)>,
+    first: NamedKey,
+    others: Vec<NamedKey>,
 }
 
 impl Sealer {
@@ -106,9 +110,7 @@ impl Sealer {
     /// `message` with the id of the first key and a 128-bit HMAC-SHA256 (RFC 2104) around it: the
     /// same bytes for the same message, readable by all, made by nobody else.
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
-        let Some((id, key)) = self.keys.first() else {
-            return Vec::new();
-        };
+        let NamedKey { id, key } = &self.first;
         let mut signed = header(id);
         signed.extend_from_slice(message);
         let mac = mac(key, &signed);
@@ -138,9 +140,7 @@ impl Sealer {
         place: &[&[u8]],
         plaintext: &[u8],
     ) -> Vec<u8> {
-        let Some((id, key)) = self.keys.first() else {
-            return Vec::new();
-        };
+        let NamedKey { id, key } = &self.first;
         let nonce: [u8; NONCE_LENGTH] = random_bytes();
         let mut sealed = header(id);
         sealed.extend_from_slice(&period.to_be_bytes());
@@ -174,8 +174,9 @@ impl Sealer {
     }
 
     fn key(&self, id: &[u8]) -> Result<&Secret, NotOpened> {
-        let found = self.keys.iter().find(|(known, _)| known.as_bytes() == id);
-        found.map(|(_, key)| key).ok_or(NotOpened)
+        let mut keys = std::iter::once(&self.first).chain(&self.others);
+        let found = keys.find(|known| known.id.as_bytes() == id);
+        found.map(|named| &named.key).ok_or(NotOpened)
     }
 
     fn associated_data(&self, header: &[u8], place: &[&[u8]]) -> Vec<u8> {
@@ -345,7 +346,7 @@ mod tests {
 
     #[test]
     fn a_signature_is_the_same_each_time_and_covers_every_byte() {
-        let sealer = KeyRing::generate().sealer(Purpose::Client);
+        let sealer = KeyRing::generate().sealer(Purpose::ClientId);
 
         let signed = sealer.sign(b"message");
 

@@ -13,10 +13,10 @@ use crate::storage::Record;
 
 const CLAIMS: &str = "claims";
 
-/// The column that counts refreshes, in clear: four bytes, big-endian.
+/// The column that counts how often tokens were issued, in clear: four bytes, big-endian.
 pub const GENERATION: &str = "generation";
 
-/// How often the session of this row was refreshed.
+/// How often tokens of this row were issued.
 pub fn generation_of(record: &Record) -> u32 {
     let bytes = record.column(GENERATION).and_then(|bytes| bytes.try_into().ok());
     bytes.map_or(0, u32::from_be_bytes)

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::UnixTime;
 use crate::scope::Scopes;
-use crate::secret::{Fingerprint, random_bytes};
+use crate::secret::Fingerprint;
 use crate::storage::{Address, Key};
 
 pub use claims::{Claims, ClaimsSealer, EntraAccessToken, GENERATION, generation_of};
@@ -92,11 +92,6 @@ pub struct InvalidDirectoryId;
 pub struct SessionId([u8; 16]);
 
 impl SessionId {
-    /// A new session.
-    pub fn generate() -> Self {
-        Self(random_bytes())
-    }
-
     /// The session that grows out of a secret that is used once: the same secret always gives the
     /// same session, so that its second use meets the first one's row.
     pub fn derived_from(secret: &[u8]) -> Self {

@@ -49,7 +49,7 @@ pub struct Token<K> {
     pub session: SessionId,
     /// The week in which the grant behind it ends.
     pub week: ExpiryWeek,
-    /// How many refreshes came before it.
+    /// Which token of its session it is, counted from 1; a code is 0.
     pub generation: u32,
     /// When it ends.
     pub expires_at: UnixTime,
@@ -181,7 +181,7 @@ mod tests {
 
     fn token<K: TokenKind>() -> Token<K> {
         let end = UnixTime::from_secs(NOW.as_secs() + 60);
-        Token::new(SessionId::generate(), ExpiryWeek::of(end), 3, end)
+        Token::new(SessionId::derived_from(b"state"), ExpiryWeek::of(end), 3, end)
     }
 
     fn sealer<K: TokenKind>(ring: &KeyRing) -> TokenSealer<K> {

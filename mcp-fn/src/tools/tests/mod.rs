@@ -161,13 +161,11 @@ async fn a_name_is_1_to_128_of_its_characters() {
     let server = TestServer::new();
     let token = server.sign_in("ann", BOTH).await;
 
-    for name in ["a", "...", "-", "A.b_c-9", &"x".repeat(128)] {
+    for name in ["a", ".", "..", "...", "-", "A.b_c-9", &"x".repeat(128)] {
         assert_eq!(save(&server, &token, name, "").await["isError"], false, "{name}");
     }
     for name in [
         "",
-        ".",
-        "..",
         "a b",
         "a/b",
         "a\\b",
