@@ -13,6 +13,7 @@ mod consent;
 mod faults;
 mod mcp;
 mod metadata;
+mod outage;
 mod refresh;
 mod registration;
 mod restart;
