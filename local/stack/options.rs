@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use oauth_fn::protocol::registration_policy::RegistrationPolicy;
 use shared::clock::{Clock, SystemClock};
 
 use crate::identity_provider::Person;
@@ -20,6 +21,8 @@ pub struct Options {
     pub sign_in_as: Option<Person>,
     /// How long mcp-fn believes a session that it has read.
     pub session_cache: Duration,
+    /// Where the clients that register may have users sent back to.
+    pub registration: RegistrationPolicy,
     /// Tells the time to everything in the system.
     pub clock: Arc<dyn Clock>,
 }
@@ -41,6 +44,7 @@ impl Default for Options {
             data: Data::Memory,
             sign_in_as: None,
             session_cache: Duration::from_secs(30),
+            registration: RegistrationPolicy::default(),
             clock: Arc::new(SystemClock),
         }
     }

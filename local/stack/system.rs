@@ -56,6 +56,7 @@ impl System {
                 session_keys: keys.session_keys,
                 grant_keys: keys.grant_keys,
                 upstream,
+                registration: options.registration.clone(),
             },
             oauth_fn::Doors {
                 records: Arc::clone(&oauth_records) as _,

@@ -9,6 +9,8 @@ use shared::seal::KeyRing;
 use shared::session::DirectoryId;
 use url::Url;
 
+use crate::protocol::registration_policy::{AllowedHosts, AllowedSchemes, RegistrationPolicy};
+
 /// Every setting of the authorization server.
 #[derive(Debug)]
 pub struct Config {
@@ -20,6 +22,8 @@ pub struct Config {
     pub grant_keys: KeyRing,
     /// Where users sign in.
     pub upstream: UpstreamConfig,
+    /// Where the clients that register may have users sent back to.
+    pub registration: RegistrationPolicy,
 }
 
 impl Config {
@@ -37,13 +41,25 @@ impl Config {
                 .fault("GRANT_KEYS", "must not share a key with SESSION_KEYS, which mcp-fn has");
         }
         let upstream = UpstreamConfig::read(settings);
+        let registration = read_registration_policy(settings);
         Some(Self {
             base_url: base_url?,
             session_keys: session_keys?,
             grant_keys: grant_keys?,
             upstream: upstream?,
+            registration: registration?,
         })
     }
+}
+
+fn read_registration_policy(settings: &mut Settings<'_>) -> Option<RegistrationPolicy> {
+    let hosts = settings.optional("REGISTRATION_REDIRECT_HOSTS", AllowedHosts::default(), |text| {
+        AllowedHosts::try_from(text)
+    });
+    let schemes = settings.optional("REGISTRATION_SCHEMES", AllowedSchemes::default(), |text| {
+        AllowedSchemes::try_from(text)
+    });
+    Some(RegistrationPolicy { hosts: hosts?, schemes: schemes? })
 }
 
 /// The `OpenID` provider that users sign in at: Entra ID.
@@ -178,6 +194,39 @@ mod tests {
 
         assert_eq!(faults.matches("is still a Key Vault reference").count(), 3, "{faults}");
         assert!(!faults.contains("SecretUri"));
+    }
+
+    #[test]
+    fn the_registration_policy_is_read_from_two_settings_and_both_may_be_missing() {
+        let read = |env: &dyn Env| {
+            let mut settings = Settings::new(env);
+            let policy = read_registration_policy(&mut settings);
+            settings.finish(policy)
+        };
+        let none: [(&str, &str); 0] = [];
+        let both = [
+            ("REGISTRATION_REDIRECT_HOSTS", "app.example, *.example.com"),
+            ("REGISTRATION_SCHEMES", "cursor"),
+        ];
+
+        let policy = read(&both).unwrap();
+
+        assert_eq!(read(&none).unwrap(), RegistrationPolicy::default());
+        assert_eq!(policy.hosts, AllowedHosts::try_from("app.example,*.example.com").unwrap());
+        assert_eq!(policy.schemes, AllowedSchemes::try_from("cursor").unwrap());
+    }
+
+    #[test]
+    fn a_registration_policy_that_cannot_be_read_is_a_fault_of_each_setting() {
+        let env = [
+            ("REGISTRATION_REDIRECT_HOSTS", "https://app.example"),
+            ("REGISTRATION_SCHEMES", "javascript"),
+        ];
+
+        let faults = faults(&env);
+
+        assert!(faults.contains("REGISTRATION_REDIRECT_HOSTS must be hosts such as"), "{faults}");
+        assert!(faults.contains("REGISTRATION_SCHEMES must be schemes of"), "{faults}");
     }
 
     #[test]

@@ -28,6 +28,7 @@ use browser::Browsers;
 use clients::Clients;
 use cookies::CookieJar;
 use grants::Grants;
+use protocol::registration_policy::RegistrationPolicy;
 use upstream::Upstream;
 
 /// What this app reaches the outside through. Each `main` chooses.
@@ -55,6 +56,7 @@ struct Parts {
     base_url: PublicBaseUrl,
     clock: Arc<dyn Clock>,
     clients: Clients,
+    registration: RegistrationPolicy,
     browsers: Browsers,
     grants: Grants,
     upstream: Upstream,
@@ -62,10 +64,11 @@ struct Parts {
 
 impl App {
     fn new(config: Config, doors: Doors) -> Self {
-        let Config { base_url, session_keys, grant_keys, upstream } = config;
+        let Config { base_url, session_keys, grant_keys, upstream, registration } = config;
         let Doors { records, clock, http } = doors;
         Self(Arc::new(Parts {
             clients: Clients::new(&grant_keys, Arc::clone(&records), Arc::clone(&clock)),
+            registration,
             browsers: Browsers::new(&grant_keys, CookieJar::new(&base_url)),
             grants: Grants::new(&session_keys, &grant_keys, &base_url, records, Arc::clone(&clock)),
             upstream: Upstream::new(upstream, &base_url, http, Arc::clone(&clock)),

@@ -87,6 +87,11 @@ impl Fingerprint {
         Self(hash.finalize().into())
     }
 
+    /// The fingerprint that was kept as these bytes.
+    pub fn from_bytes(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
     /// The 32 bytes of the digest.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -9,6 +9,7 @@
 mod authorization;
 mod callback;
 mod client;
+mod clients;
 mod consent;
 mod faults;
 mod mcp;
@@ -18,6 +19,7 @@ mod refresh;
 mod registration;
 mod restart;
 mod revocation;
+mod rotation;
 mod storage;
 mod system;
 mod tampering;

@@ -11,6 +11,7 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use local::ManualClock;
 use oauth_fn::grants::{Code, Refresh};
+use oauth_fn::protocol::registration_policy::RegistrationPolicy;
 use oauth_fn::{Config, Doors, UpstreamConfig, UpstreamCredential};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -87,6 +88,7 @@ impl Server {
                 scopes: Vec::new(),
                 allowed_tenants: Vec::new(),
             },
+            registration: RegistrationPolicy::default(),
         };
         let doors = Doors {
             records: Arc::new(Away),
@@ -98,7 +100,7 @@ impl Server {
 
     /// A token that could be genuine: only its row would tell.
     fn token<K: TokenKind>(&self, ring: &KeyRing) -> String {
-        let end = self.clock.now().plus(std::time::Duration::from_secs(60));
+        let end = self.clock.now().plus(std::time::Duration::from_mins(1));
         let token = Token::<K>::new(SessionId::derived_from(b"x"), ExpiryWeek::of(end), 0, end);
         TokenSealer::new(ring, ORIGIN).mint(&token).expose_secret().to_owned()
     }

@@ -5,7 +5,9 @@ mod doors;
 mod manifests;
 mod routes;
 mod rules;
+mod secrets;
 mod source;
+mod threats;
 
 use source::Source;
 

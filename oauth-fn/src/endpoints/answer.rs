@@ -14,6 +14,7 @@ use shared::storage::StoreError;
 use shared::telemetry::ErrorChain;
 
 use crate::pages::ErrorPage;
+use crate::protocol::client_authentication::InvalidClient;
 use crate::protocol::error::CorrelationId;
 use crate::protocol::parameters::Parameters;
 
@@ -77,7 +78,7 @@ fn is_form(headers: &HeaderMap) -> bool {
 #[derive(Debug)]
 pub(super) enum ClientError {
     /// The client is not the one that it says (RFC 6749 section 5.2, `invalid_client`).
-    InvalidClient(ImplausibleClient),
+    InvalidClient(InvalidClient),
     /// The request broke a rule, which has an error code.
     Refused { code: &'static str, description: String },
     /// The body is larger than so many bytes.
@@ -106,6 +107,13 @@ impl ClientError {
     }
 }
 
+impl From<InvalidClient> for ClientError {
+    fn from(error: InvalidClient) -> Self {
+        tracing::info!(audit = "client_refused", %error, "a client was not believed");
+        Self::InvalidClient(error)
+    }
+}
+
 impl From<StoreError> for ClientError {
     fn from(error: StoreError) -> Self {
         log_failure(&error);
@@ -123,8 +131,8 @@ impl IntoResponse for ClientError {
             Self::InvalidClient(why) => {
                 let description = why.to_string();
                 let mut response = answer(StatusCode::UNAUTHORIZED, "invalid_client", &description);
-                // RFC 9110 section 15.5.2 wants a challenge with every 401, and there is no scheme
-                // for clients that only have a name.
+                // RFC 9110 section 15.5.2 wants a challenge with every 401, and Basic is the one
+                // scheme that clients authenticate by (RFC 6749 section 5.2).
                 let challenge = HeaderValue::from_static("Basic realm=\"mcp\"");
                 response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
                 response
@@ -145,20 +153,6 @@ impl IntoResponse for ClientError {
             }
         }
     }
-}
-
-/// Why we do not believe that a client is the one that it says.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub(super) enum ImplausibleClient {
-    /// It authenticates in the header, which no client of ours registered for.
-    #[error("this client is public: send client_id in the form, and no Authorization header")]
-    Header,
-    /// It brings a secret or an assertion, and we gave it none.
-    #[error("this client is public: send client_id alone, without a secret or an assertion")]
-    Secret,
-    /// We do not know it, or no longer.
-    #[error("the client is not registered here: register again")]
-    Unknown,
 }
 
 /// Why a person sees a page instead of being sent on.

@@ -14,6 +14,7 @@ use crate::protocol::authorization_request::{AuthorizationRequest, InvalidAuthor
 use crate::protocol::destination::{Destination, NoDestination};
 use crate::protocol::error::AuthorizationRefusal;
 use crate::protocol::parameters::Parameters;
+use crate::protocol::registration_policy::OutsidePolicy;
 
 /// `GET /authorize`.
 pub(super) async fn authorize(
@@ -31,6 +32,7 @@ pub(super) async fn authorize(
         .ok_or_else(|| PageError::unusable("The program is not registered here, or no longer."))?;
     let (redirect_uri, state) = (parameters.get("redirect_uri"), parameters.get("state"));
     let destination = Destination::new(&client, redirect_uri, state)?;
+    app.registration.check(destination.redirect_uri())?;
     let read = AuthorizationRequest::read(
         &parameters,
         client_id,
@@ -93,6 +95,15 @@ impl From<NoDestination> for AuthorizeError {
                 "The program asked to send you to an address that it did not register."
             }
         }))
+    }
+}
+
+impl From<OutsidePolicy> for AuthorizeError {
+    fn from(error: OutsidePolicy) -> Self {
+        tracing::info!(audit = "destination_refused", %error, "a registered client was refused");
+        let explanation =
+            "The program asked to send you to an address that this server does not allow any more.";
+        Self::Page(PageError::unusable(explanation))
     }
 }
 

@@ -4,11 +4,16 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use secrecy::SecretString;
 use serde::Serialize;
+use shared::secret::inside_seal;
 
 use super::answer::{ClientError, bounded};
 use crate::App;
-use crate::protocol::client_metadata::{ClientRegistration, RegistrationError};
+use crate::protocol::client_authentication::ClientSecret;
+use crate::protocol::client_metadata::{
+    AcceptedRegistration, ClientRegistration, RegistrationError,
+};
 
 /// Largest registration, in bytes.
 const LARGEST: usize = 64 * 1024;
@@ -19,11 +24,19 @@ pub(super) async fn register(
     request: Request,
 ) -> Result<Response, ClientError> {
     let body = bounded(request.into_body(), LARGEST).await?;
-    let (metadata, registration) = ClientRegistration::parse(&body)?.accept()?;
-    let client_id = app.clients.register(&metadata).await?;
-    tracing::info!(audit = "client_registered", "a client was registered");
+    let accepted = ClientRegistration::parse(&body)?.accept(&app.registration)?;
+    let AcceptedRegistration { metadata, secret_method, answer: registration } = accepted;
+    let (client_id, secret) = match secret_method {
+        None => (app.clients.register(&metadata).await?, None),
+        Some(method) => {
+            let (id, secret) = app.clients.register_confidential(&metadata, method).await?;
+            (id, Some(secret.into()))
+        }
+    };
+    let confidential = secret.is_some();
+    tracing::info!(audit = "client_registered", confidential, "a client was registered");
     let client_id_issued_at = app.clock.now().as_secs();
-    let answer = RegistrationAnswer { client_id, client_id_issued_at, registration };
+    let answer = RegistrationAnswer { client_id, client_id_issued_at, secret, registration };
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 
@@ -33,7 +46,23 @@ struct RegistrationAnswer {
     client_id: String,
     client_id_issued_at: u64,
     #[serde(flatten)]
+    secret: Option<SecretAnswer>,
+    #[serde(flatten)]
     registration: ClientRegistration,
+}
+
+/// The secret, told this once. It does not expire.
+#[derive(Serialize)]
+struct SecretAnswer {
+    #[serde(serialize_with = "inside_seal::serialize")]
+    client_secret: SecretString,
+    client_secret_expires_at: u64,
+}
+
+impl From<ClientSecret> for SecretAnswer {
+    fn from(secret: ClientSecret) -> Self {
+        Self { client_secret: secret.into_text(), client_secret_expires_at: 0 }
+    }
 }
 
 impl From<RegistrationError> for ClientError {

@@ -16,13 +16,13 @@ pub(super) async fn revoke(
     headers: HeaderMap,
     OAuthForm(form): OAuthForm,
 ) -> Result<StatusCode, ClientError> {
-    let client_id = authenticate(&app, &headers, &form)?;
+    let client = authenticate(&app, &headers, &form).await?;
     let presented =
         form.required("token").map_err(|error| ClientError::invalid_request(&error.to_string()))?;
     if presented.starts_with(Access::PREFIX) {
-        app.revoke_access_token(presented, client_id).await?;
+        app.revoke_access_token(presented, client.id()).await?;
     } else {
-        app.revoke_refresh_token(presented, client_id).await?;
+        app.revoke_refresh_token(presented, client.id()).await?;
     }
     Ok(StatusCode::OK)
 }

@@ -3,18 +3,19 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use shared::clock::UnixTime;
 use shared::serve::{Interrupted, to_completion};
 use shared::storage::{ReplaceError, StoreError};
 
-use super::answer::{ClientError, ImplausibleClient, OAuthForm, log_failure};
+use super::answer::{ClientError, OAuthForm, log_failure};
 use crate::App;
 use crate::grant::SessionGrant;
 use crate::grants::{CodeState, FoundRefresh, IssuedToken, IssuedTokens, Renewal, Row};
+use crate::protocol::client_authentication::{AuthenticatedClient, InvalidClient, PresentedClient};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::token_request::{CodeExchange, InvalidTokenRequest, Refresh, TokenRequest};
 use crate::upstream::UpstreamError;
@@ -25,8 +26,8 @@ pub(super) async fn issue(
     headers: HeaderMap,
     OAuthForm(form): OAuthForm,
 ) -> Result<Response, ClientError> {
-    let client_id = authenticate(&app, &headers, &form)?;
-    let request = TokenRequest::read(&form, client_id, &app.base_url)?;
+    let client = authenticate(&app, &headers, &form).await?;
+    let request = TokenRequest::read(&form, client.id(), &app.base_url)?;
     let now = app.clock.now();
     let issued = to_completion(async move {
         match request {
@@ -37,28 +38,22 @@ pub(super) async fn issue(
     Ok(Json(TokenAnswer::new(issued.await??, now)).into_response())
 }
 
-/// The client that a form of the back channel comes from. All clients are public: they are known
-/// by their id, and a client that brings a secret is not the one that registered.
+/// The client that a form of the back channel comes from, proved in the way that it registered.
+/// This comes before anything else is looked at, so that nobody else uses up a code.
 ///
 /// # Errors
-/// The client is not registered here, or no longer.
-pub(super) fn authenticate<'a>(
+/// The client is not registered here, or does not prove that it is the one; or storage failed.
+pub(super) async fn authenticate(
     app: &App,
     headers: &HeaderMap,
-    form: &'a Parameters,
-) -> Result<&'a str, ClientError> {
+    form: &Parameters,
+) -> Result<AuthenticatedClient, ClientError> {
     form.each_once().map_err(|error| ClientError::invalid_request(&error.to_string()))?;
-    let implausible = |why| Err(ClientError::InvalidClient(why));
-    if headers.contains_key(AUTHORIZATION) {
-        return implausible(ImplausibleClient::Header);
-    }
-    if form.get("client_secret").is_some() || form.get("client_assertion").is_some() {
-        return implausible(ImplausibleClient::Secret);
-    }
-    match form.get("client_id").filter(|id| app.clients.recognise(id)) {
-        Some(client_id) => Ok(client_id),
-        None => implausible(ImplausibleClient::Unknown),
-    }
+    let authorization: Vec<_> =
+        headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes).collect();
+    let presented = PresentedClient::read(&authorization, form)?;
+    let registered = app.clients.authentication(presented.id()).await?;
+    Ok(registered.ok_or(InvalidClient::Unknown)?.verify(presented)?)
 }
 
 impl App {

@@ -6,7 +6,7 @@ use shared::scope::{Scopes, UnknownScope};
 
 use super::client_metadata::{ClientMetadata, RefreshTokens};
 use super::destination::Destination;
-use super::error::AuthorizationErrorCode;
+use super::error::{AuthorizationErrorCode, AuthorizationRefusal};
 use super::parameters::{Parameters, RepeatedParameter};
 use super::pkce::{CodeChallenge, InvalidCodeChallenge};
 use super::resource::{InvalidTarget, check_resource};
@@ -143,6 +143,12 @@ impl InvalidAuthorizationRequest {
             | Self::ResponseMode
             | Self::TooLarge => AuthorizationErrorCode::InvalidRequest,
         }
+    }
+}
+
+impl From<InvalidAuthorizationRequest> for AuthorizationRefusal {
+    fn from(error: InvalidAuthorizationRequest) -> Self {
+        Self::new(error.code(), &error.to_string())
     }
 }
 

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use shared::scope::Scopes;
 use url::Url;
 
+use super::client_authentication::SecretMethod;
 use super::redirect_uri::{InvalidRedirectUri, RedirectUri};
+use super::registration_policy::{OutsidePolicy, RegistrationPolicy};
 
 /// Most redirect URIs that one client may register.
 const MOST_REDIRECT_URIS: usize = 10;
@@ -74,6 +76,17 @@ pub struct ClientRegistration {
     jwks_uri: Option<String>,
 }
 
+/// A registration that keeps every rule.
+#[derive(Clone, Debug)]
+pub struct AcceptedRegistration {
+    /// What to keep.
+    pub metadata: ClientMetadata,
+    /// How the client will send its secret; a public client gets none.
+    pub secret_method: Option<SecretMethod>,
+    /// What to answer.
+    pub answer: ClientRegistration,
+}
+
 impl ClientRegistration {
     /// The registration in a JSON document.
     ///
@@ -86,15 +99,19 @@ impl ClientRegistration {
         registration.ok_or(RegistrationError::NotAnObject)
     }
 
-    /// Checks every rule, and gives what to keep and what to answer.
+    /// Checks every rule, those of `policy` among them, and gives what to keep and what to answer.
     ///
     /// # Errors
     /// The first rule that is broken.
-    pub fn accept(mut self) -> Result<(ClientMetadata, Self), RegistrationError> {
+    pub fn accept(
+        mut self,
+        policy: &RegistrationPolicy,
+    ) -> Result<AcceptedRegistration, RegistrationError> {
         self.check_redirect_uri_count()?;
         let refresh_tokens = self.check_types()?;
+        let secret_method = self.secret_method()?;
         self.check_texts()?;
-        let redirect_uris = self.checked_redirect_uris()?;
+        let redirect_uris = self.checked_redirect_uris(policy)?;
         let metadata = ClientMetadata {
             name: self.client_name.clone().unwrap_or_else(|| NAMELESS.to_owned()),
             redirect_uris,
@@ -106,9 +123,10 @@ impl ClientRegistration {
             RefreshTokens::Withheld => vec!["authorization_code".into()],
         });
         self.response_types = Some(vec!["code".into()]);
-        self.token_endpoint_auth_method = Some("none".into());
+        let method = secret_method.map_or("none", SecretMethod::as_str);
+        self.token_endpoint_auth_method = Some(method.to_owned());
         self.scope = Some(Scopes::all().to_string());
-        Ok((metadata, self))
+        Ok(AcceptedRegistration { metadata, secret_method, answer: self })
     }
 
     fn check_redirect_uri_count(&self) -> Result<(), RegistrationError> {
@@ -121,13 +139,17 @@ impl ClientRegistration {
         }
     }
 
-    fn checked_redirect_uris(&self) -> Result<Vec<RedirectUri>, RegistrationError> {
+    fn checked_redirect_uris(
+        &self,
+        policy: &RegistrationPolicy,
+    ) -> Result<Vec<RedirectUri>, RegistrationError> {
         let mut uris = Vec::new();
         for text in self.redirect_uris.iter().flatten() {
             let uri = RedirectUri::try_from(text.clone())?;
             if self.application_type.as_deref() == Some("web") && !uri.is_https() {
                 return Err(RegistrationError::WebWithoutHttps);
             }
+            policy.check(&uri)?;
             let uri = uri.without_loopback_port();
             if !uris.contains(&uri) {
                 uris.push(uri);
@@ -151,9 +173,6 @@ impl ClientRegistration {
         if !known(&self.response_types, &["code"]) || !has(&self.response_types, "code") {
             return Err(RegistrationError::ResponseTypes);
         }
-        if !matches!(self.token_endpoint_auth_method.as_deref(), None | Some("none")) {
-            return Err(RegistrationError::AuthenticationMethod);
-        }
         if !matches!(self.application_type.as_deref(), None | Some("native" | "web")) {
             return Err(RegistrationError::ApplicationType);
         }
@@ -162,6 +181,16 @@ impl ClientRegistration {
         }
         let refreshes = has(&self.grant_types, "refresh_token");
         Ok(if refreshes { RefreshTokens::Issued } else { RefreshTokens::Withheld })
+    }
+
+    fn secret_method(&self) -> Result<Option<SecretMethod>, RegistrationError> {
+        match self.token_endpoint_auth_method.as_deref() {
+            None | Some("none") => Ok(None),
+            Some(name) => {
+                let method = SecretMethod::named(name);
+                method.map(Some).ok_or(RegistrationError::AuthenticationMethod)
+            }
+        }
     }
 
     fn check_texts(&self) -> Result<(), RegistrationError> {
@@ -187,7 +216,7 @@ pub enum RegistrationError {
     #[error("application_type must be native or web")]
     ApplicationType,
     /// It wants to authenticate in a way that is not offered.
-    #[error("token_endpoint_auth_method must be none: this server registers public clients")]
+    #[error("token_endpoint_auth_method must be none, client_secret_basic or client_secret_post")]
     AuthenticationMethod,
     /// Its grant types lack the code or have others.
     #[error("grant_types must be authorization_code, and refresh_token if wanted")]
@@ -204,6 +233,9 @@ pub enum RegistrationError {
     /// The body is not a JSON object of the right types.
     #[error("the body must be a JSON object as in RFC 7591 section 2, each member once")]
     NotAnObject,
+    /// A redirect URI breaks a rule of this server.
+    #[error(transparent)]
+    Policy(#[from] OutsidePolicy),
     /// A redirect URI breaks a rule.
     #[error(transparent)]
     RedirectUri(#[from] InvalidRedirectUri),
@@ -226,6 +258,7 @@ impl RegistrationError {
     pub const fn code(self) -> &'static str {
         match self {
             Self::NoRedirectUri
+            | Self::Policy(_)
             | Self::RedirectUri(_)
             | Self::TooManyRedirectUris
             | Self::WebWithoutHttps => "invalid_redirect_uri",
@@ -242,8 +275,29 @@ mod tests {
 
     fn accept(document: &Value) -> Result<(ClientMetadata, Value), RegistrationError> {
         let registration = ClientRegistration::parse(document.to_string().as_bytes())?;
-        let (metadata, answer) = registration.accept()?;
-        Ok((metadata, serde_json::to_value(answer).unwrap()))
+        let accepted = registration.accept(&RegistrationPolicy::default())?;
+        Ok((accepted.metadata, serde_json::to_value(accepted.answer).unwrap()))
+    }
+
+    #[test]
+    fn a_method_is_answered_as_it_was_asked_for_and_none_if_it_was_not() {
+        for (asked, method) in [
+            (json!(null), None),
+            (json!("none"), None),
+            (json!("client_secret_basic"), Some(SecretMethod::Basic)),
+            (json!("client_secret_post"), Some(SecretMethod::Post)),
+        ] {
+            let document = json!({
+                "redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": asked,
+            });
+            let registration = ClientRegistration::parse(document.to_string().as_bytes()).unwrap();
+
+            let accepted = registration.accept(&RegistrationPolicy::default()).unwrap();
+
+            assert_eq!(accepted.secret_method, method);
+            let answered = accepted.answer.token_endpoint_auth_method.unwrap();
+            assert_eq!(answered, asked.as_str().unwrap_or("none"));
+        }
     }
 
     #[test]
@@ -320,6 +374,8 @@ mod tests {
                 json!({"redirect_uris": ["javascript:alert(1)"]}),
                 Rule::RedirectUri(InvalidRedirectUri::Scheme),
             ),
+            (json!({"redirect_uris": ["myapp://cb"]}), Rule::Policy(OutsidePolicy::Scheme)),
+            (json!({"redirect_uris": [uri, "myapp://cb"]}), Rule::Policy(OutsidePolicy::Scheme)),
             (json!({"redirect_uris": [uri], "grant_types": []}), Rule::GrantTypes),
             (json!({"redirect_uris": [uri], "grant_types": ["refresh_token"]}), Rule::GrantTypes),
             (

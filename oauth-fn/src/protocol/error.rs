@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::authorization_request::InvalidAuthorizationRequest;
-
 /// Why the user comes back without a code (RFC 6749 section 4.1.2.1, RFC 8707 section 2).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum AuthorizationErrorCode {
@@ -72,12 +70,6 @@ impl AuthorizationRefusal {
             None => self.sentence.clone(),
             Some(id) => format!("{} Correlation id: {id}", self.sentence),
         }
-    }
-}
-
-impl From<InvalidAuthorizationRequest> for AuthorizationRefusal {
-    fn from(error: InvalidAuthorizationRequest) -> Self {
-        Self::new(error.code(), &error.to_string())
     }
 }
 

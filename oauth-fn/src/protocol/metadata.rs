@@ -4,6 +4,8 @@ use serde::Serialize;
 use shared::base_url::PublicBaseUrl;
 use shared::scope::Scope;
 
+use super::client_authentication::METHODS;
+
 /// What clients discover.
 #[derive(Clone, Debug, Serialize)]
 pub struct AuthorizationServerMetadata {
@@ -16,8 +18,8 @@ pub struct AuthorizationServerMetadata {
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; 1],
     grant_types_supported: [&'static str; 2],
-    token_endpoint_auth_methods_supported: [&'static str; 1],
-    revocation_endpoint_auth_methods_supported: [&'static str; 1],
+    token_endpoint_auth_methods_supported: [&'static str; 3],
+    revocation_endpoint_auth_methods_supported: [&'static str; 3],
     code_challenge_methods_supported: [&'static str; 1],
     authorization_response_iss_parameter_supported: bool,
     service_documentation: String,
@@ -36,8 +38,8 @@ impl AuthorizationServerMetadata {
             response_types_supported: ["code"],
             response_modes_supported: ["query"],
             grant_types_supported: ["authorization_code", "refresh_token"],
-            token_endpoint_auth_methods_supported: ["none"],
-            revocation_endpoint_auth_methods_supported: ["none"],
+            token_endpoint_auth_methods_supported: METHODS,
+            revocation_endpoint_auth_methods_supported: METHODS,
             code_challenge_methods_supported: ["S256"],
             authorization_response_iss_parameter_supported: true,
             service_documentation: base_url.at("/"),

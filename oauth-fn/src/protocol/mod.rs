@@ -1,6 +1,7 @@
 //! What the RFCs say, as decisions over values: nothing here waits, and nothing here knows HTTP.
 
 pub mod authorization_request;
+pub mod client_authentication;
 pub mod client_metadata;
 pub mod consent;
 pub mod destination;
@@ -9,5 +10,6 @@ pub mod metadata;
 pub mod parameters;
 pub mod pkce;
 pub mod redirect_uri;
+pub mod registration_policy;
 pub mod resource;
 pub mod token_request;

@@ -73,7 +73,8 @@ pub struct MissingParameter(&'static str);
 #[error("each parameter may be sent once only")]
 pub struct RepeatedParameter;
 
-fn decode(text: &[u8]) -> Result<String, MalformedParameters> {
+/// `text` with its pluses and percent escapes undone.
+pub(super) fn decode(text: &[u8]) -> Result<String, MalformedParameters> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.iter();
     while let Some(byte) = rest.next() {

@@ -1,14 +1,33 @@
 //! Redirect URIs: which ones a client may register, and when a request names a registered one.
 
 use serde::{Deserialize, Serialize};
+use shared::base_url::is_loopback;
 use url::{Position, Url};
 
 /// Longest redirect URI, in bytes.
 const LONGEST: usize = 512;
 
-/// Private-use schemes without a dot that well-known clients register (RFC 8252 section 7.1 asks
-/// for reverse domain names, which are taken as they are).
-const KNOWN_SCHEMES: [&str; 4] = ["cursor", "vscode", "vscode-insiders", "windsurf"];
+/// Schemes that browsers and systems act on themselves, so that no application can own them.
+const PUBLIC_SCHEMES: [&str; 18] = [
+    "about",
+    "blob",
+    "chrome",
+    "data",
+    "file",
+    "filesystem",
+    "ftp",
+    "http",
+    "https",
+    "intent",
+    "jar",
+    "javascript",
+    "mailto",
+    "tel",
+    "vbscript",
+    "view-source",
+    "ws",
+    "wss",
+];
 
 /// What our answer adds to the query; a redirect URI must not bring its own.
 const ANSWER_PARAMETERS: [&str; 6] =
@@ -46,6 +65,15 @@ impl RedirectUri {
         if self.is_loopback_http() { self.without_port() } else { self }
     }
 
+    /// Who receives a browser that is sent there.
+    pub fn receiver(&self) -> Receiver<'_> {
+        match self.url.scheme() {
+            "http" | "https" if is_loopback(&self.url) => Receiver::ThisMachine,
+            "http" | "https" => Receiver::Host(self.url.host_str().unwrap_or_default()),
+            scheme => Receiver::Application(scheme),
+        }
+    }
+
     /// Whether it is https (RFC 6749 section 3.1.2.1).
     pub fn is_https(&self) -> bool {
         self.url.scheme() == "https"
@@ -62,6 +90,25 @@ impl RedirectUri {
         let rest = if self.text.len() < self.url.as_str().len() { "" } else { rest };
         Self::try_from(format!("{host}{rest}")).unwrap_or_else(|_| self.clone())
     }
+}
+
+/// Who receives a browser that is sent to a redirect URI.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Receiver<'a> {
+    /// The application that owns this private-use scheme.
+    Application(&'a str),
+    /// This host on the web.
+    Host(&'a str),
+    /// A program on the user's own machine.
+    ThisMachine,
+}
+
+/// Whether an application may own `scheme`, in lower case (RFC 8252 section 7.1).
+pub fn is_private_use(scheme: &str) -> bool {
+    let follows = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.');
+    scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        && scheme.bytes().all(follows)
+        && !PUBLIC_SCHEMES.contains(&scheme)
 }
 
 impl Eq for RedirectUri {}
@@ -111,7 +158,7 @@ pub enum InvalidRedirectUri {
     /// Its path has dot segments, empty segments, or escapes that hide some.
     #[error("a redirect URI must not have dot segments, empty segments or escaped slashes")]
     Path,
-    /// Its scheme is not https, a reverse domain name or one that is known.
+    /// Its scheme is neither https nor one that an application may own.
     #[error("a redirect URI must use https, loopback http, or an application's own scheme")]
     Scheme,
     /// It has characters or a spelling that parsers read in different ways.
@@ -161,18 +208,13 @@ fn check_authority(url: &Url, text: &str) -> Result<(), InvalidRedirectUri> {
             let local = url.host_str().is_some_and(is_loopback_host);
             if local { Ok(()) } else { Err(InvalidRedirectUri::Insecure) }
         }
-        scheme if KNOWN_SCHEMES.contains(&scheme) || is_reverse_domain(scheme) => Ok(()),
+        scheme if is_private_use(scheme) => Ok(()),
         _ => Err(InvalidRedirectUri::Scheme),
     }
 }
 
 fn is_loopback_host(host: &str) -> bool {
     matches!(host, "127.0.0.1" | "[::1]" | "localhost")
-}
-
-fn is_reverse_domain(scheme: &str) -> bool {
-    let labels = || scheme.split('.');
-    labels().count() >= 2 && labels().all(|label| !label.is_empty())
 }
 
 fn check_path(url: &Url) -> Result<(), InvalidRedirectUri> {
@@ -255,6 +297,7 @@ mod tests {
             "https://app.example.com:8443/cb",
             "cursor://anysphere.cursor-retrieval/oauth/user-snippets/callback",
             "com.example.app:/oauth2redirect",
+            "myapp://cb",
         ] {
             assert_eq!(uri(text).as_str(), text);
         }
@@ -311,7 +354,8 @@ mod tests {
             ("about:blank", Rule::Scheme),
             ("mailto:a@b.example", Rule::Scheme),
             ("view-source:https://app.example", Rule::Scheme),
-            ("myapp://cb", Rule::Scheme),
+            ("vbscript:x", Rule::Scheme),
+            ("ws://app.example/cb", Rule::Scheme),
             ("https://app.example/cb?code=1", Rule::AnswerParameter),
             ("https://app.example/cb?a=1&%69ss=x", Rule::AnswerParameter),
             ("https://app.example/cb?state=", Rule::AnswerParameter),

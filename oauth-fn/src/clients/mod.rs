@@ -1,0 +1,155 @@
+//! Registered clients. A short registration travels in the client's own identifier, authenticated,
+//! so that it needs no row, survives restarts and is known to every instance; a longer one has a
+//! row. The same metadata gives the same identifier for as long as the same key signs. A
+//! confidential client is registered once for each time that it asks, in a row of its own.
+
+mod rows;
+
+use std::sync::Arc;
+
+use data_encoding::BASE64URL_NOPAD;
+use serde::{Deserialize, Serialize};
+use shared::clock::Clock;
+use shared::seal::{KeyRing, Purpose, Sealer};
+use shared::secret::{Fingerprint, random_bytes};
+use shared::storage::{RecordStore, StoreError};
+
+use crate::protocol::client_authentication::{
+    ClientSecret, RegisteredAuthentication, SecretMethod,
+};
+use crate::protocol::client_metadata::{ClientMetadata, RefreshTokens};
+use crate::protocol::redirect_uri::RedirectUri;
+
+use rows::Rows;
+
+/// Longest identifier, in characters: what clients and gateways store without complaint.
+const LONGEST_ID: usize = 255;
+const PREFIX: &str = "mcp_client_";
+const IN_ID: u8 = 1;
+const IN_ROW: u8 = 2;
+const CONFIDENTIAL: u8 = 3;
+
+/// The store of clients.
+#[derive(Debug)]
+pub struct Clients {
+    ids: Sealer,
+    rows: Rows,
+}
+
+/// What we keep of a client, in the shortest form that is still readable.
+#[derive(Deserialize, Serialize)]
+struct Compact(String, Vec<RedirectUri>, RefreshTokens);
+
+/// What we keep of a client that has a secret: of the secret itself, the fingerprint.
+#[derive(Deserialize, Serialize)]
+struct Confidential(Compact, SecretMethod, [u8; 32]);
+
+impl Clients {
+    /// Clients under the keys of `ring`, those with a row in `records`.
+    pub fn new(ring: &KeyRing, records: Arc<dyn RecordStore>, clock: Arc<dyn Clock>) -> Self {
+        let rows = Rows::new(ring.sealer(Purpose::ClientRow), records, clock);
+        Self { ids: ring.sealer(Purpose::ClientId), rows }
+    }
+
+    /// Registers a public client, and gives its `client_id`.
+    ///
+    /// # Errors
+    /// Storage failed, for a registration that needs a row.
+    pub async fn register(&self, metadata: &ClientMetadata) -> Result<String, StoreError> {
+        let text = to_json(&Compact::from(metadata))?;
+        let id = self.id(IN_ID, &text);
+        if id.len() <= LONGEST_ID {
+            return Ok(id);
+        }
+        let id = self.id(IN_ROW, Fingerprint::of("client", &[&text]).as_bytes());
+        self.rows.write(&id, &text).await?;
+        Ok(id)
+    }
+
+    /// Registers a confidential client, and gives its `client_id` and its secret.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub async fn register_confidential(
+        &self,
+        metadata: &ClientMetadata,
+        method: SecretMethod,
+    ) -> Result<(String, ClientSecret), StoreError> {
+        let id = self.id(CONFIDENTIAL, &random_bytes::<16>());
+        let secret = ClientSecret::generate();
+        let fingerprint = *secret.fingerprint(&id).as_bytes();
+        let row = Confidential(Compact::from(metadata), method, fingerprint);
+        self.rows.write(&id, &to_json(&row)?).await?;
+        Ok((id, secret))
+    }
+
+    /// The client that `id` names, if we registered it and its key is still in the ring.
+    ///
+    /// # Errors
+    /// Storage failed, for a client that has a row.
+    pub async fn find(&self, id: &str) -> Result<Option<ClientMetadata>, StoreError> {
+        let Some(text) = self.verified(id) else {
+            return Ok(None);
+        };
+        let compact = match text.split_first() {
+            Some((&IN_ID, metadata)) => serde_json::from_slice(metadata).ok(),
+            Some((&IN_ROW, _)) => self.rows.read(id).await?,
+            Some((&CONFIDENTIAL, _)) => {
+                let row: Option<Confidential> = self.rows.read(id).await?;
+                row.map(|Confidential(compact, ..)| compact)
+            }
+            _ => None,
+        };
+        Ok(compact.map(ClientMetadata::from))
+    }
+
+    /// How the client that `id` names registered to prove itself. Storage is asked for
+    /// confidential clients alone.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub async fn authentication(
+        &self,
+        id: &str,
+    ) -> Result<Option<RegisteredAuthentication>, StoreError> {
+        match self.verified(id).as_deref().and_then(<[u8]>::first) {
+            Some(&(IN_ID | IN_ROW)) => Ok(Some(RegisteredAuthentication::Public)),
+            Some(&CONFIDENTIAL) => {
+                let row: Option<Confidential> = self.rows.read(id).await?;
+                Ok(row.map(|Confidential(_, method, fingerprint)| {
+                    let fingerprint = Fingerprint::from_bytes(fingerprint);
+                    RegisteredAuthentication::Secret { method, fingerprint }
+                }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn id(&self, kind: u8, text: &[u8]) -> String {
+        let signed = self.ids.sign(&[&[kind], text].concat());
+        format!("{PREFIX}{}", BASE64URL_NOPAD.encode(&signed))
+    }
+
+    fn verified(&self, id: &str) -> Option<Vec<u8>> {
+        let encoded = id.strip_prefix(PREFIX).filter(|_| id.len() <= LONGEST_ID)?;
+        let signed = BASE64URL_NOPAD.decode(encoded.as_bytes()).ok()?;
+        self.ids.verify(&signed).ok().map(<[u8]>::to_vec)
+    }
+}
+
+impl From<&ClientMetadata> for Compact {
+    fn from(metadata: &ClientMetadata) -> Self {
+        let ClientMetadata { name, redirect_uris, refresh_tokens } = metadata.clone();
+        Self(name, redirect_uris, refresh_tokens)
+    }
+}
+
+impl From<Compact> for ClientMetadata {
+    fn from(Compact(name, redirect_uris, refresh_tokens): Compact) -> Self {
+        Self { name, redirect_uris, refresh_tokens }
+    }
+}
+
+fn to_json(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(value).map_err(StoreError::new)
+}

@@ -1,0 +1,21 @@
+//! What holds for any text at all: every parser that strangers reach, on inputs made up by the
+//! machine. `PROPTEST_CASES=10000 cargo test --test properties` tries longer.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod cookies;
+mod http;
+mod parameters;
+mod pkce;
+mod redirect_uri;
+mod registration;
+mod snippet_name;
+mod storage_key;
+mod token;
+
+use proptest::prelude::ProptestConfig;
+
+/// 256 cases, or what `PROPTEST_CASES` says. A failure shows its smallest input; make it a test of
+/// its own.
+fn cases() -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
+}

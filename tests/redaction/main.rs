@@ -1,0 +1,95 @@
+//! With everything logged that there is, no line holds a secret (threat 46).
+//!
+//! What is logged belongs to a process, so this is a process of its own. The client is in it too:
+//! it runs on a thread that logs nothing, and the system on others.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+mod captured;
+#[path = "../e2e/client.rs"]
+#[expect(dead_code, reason = "the tests over HTTP need more of it")]
+mod client;
+mod flow;
+mod secrets;
+#[path = "../e2e/system.rs"]
+#[expect(dead_code, reason = "the tests over HTTP need more of it")]
+mod system;
+
+use std::path::Path;
+use std::thread;
+
+use local::Data;
+use tokio::runtime::{Builder, Runtime};
+use tracing::subscriber::{NoSubscriber, with_default};
+
+use captured::Captured;
+use secrets::Secrets;
+use system::System;
+
+/// What a signed token of Entra ID begins with, and the part of its refresh tokens that says
+/// whose they are: `{"` in base64url.
+const JSON_IN_BASE64: &str = "eyJ";
+
+#[test]
+fn no_line_of_the_log_holds_a_secret_even_at_the_level_of_trace() {
+    let captured = Captured::everything();
+    let directory = tempfile::tempdir().unwrap();
+    let runtime = Runtime::new().unwrap();
+    let data = Data::Directory(directory.path().to_owned());
+    let system = runtime.block_on(System::start_on(data));
+
+    let secrets = unheard(&system, directory.path());
+    runtime.block_on(system.stack.stop());
+
+    assert_eq!(captured.leaks(&secrets.0), Vec::<String>::new());
+    let text = captured.text();
+    assert!(!text.contains(JSON_IN_BASE64), "a token of Entra ID was logged");
+    assert!(secrets.0.len() > 100, "only {} secrets were used", secrets.0.len());
+    everything_was_heard(&text);
+    every_planted_secret_is_found(&captured, &secrets);
+}
+
+/// Runs the client on a thread that logs nothing: what it sends is its own affair.
+fn unheard(system: &System, directory: &Path) -> Secrets {
+    let run = || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        with_default(NoSubscriber::default(), || runtime.block_on(flow::run(system, directory)))
+    };
+    thread::scope(|scope| scope.spawn(run).join().unwrap())
+}
+
+/// Both apps spoke, in both forms, of what was done and of what went wrong.
+fn everything_was_heard(text: &str) {
+    for line in [
+        r#""audit":"client_registered""#,
+        r#""audit":"signed_in""#,
+        r#""audit":"session_revoked""#,
+        r#""audit":"code_refused""#,
+        r#""tool":"save_snippet""#,
+        r#"audit="signed_in""#,
+        r#"tool="save_snippet""#,
+        r#""audit":"code_replayed""#,
+        r#""audit":"refresh_token_reused""#,
+        "TRACE hyper_util::client",
+        "token refused",
+        "a request failed",
+    ] {
+        assert!(text.contains(line), "nothing was logged of {line}");
+    }
+}
+
+/// The search finds each secret that is logged, whether a span has a part of it or an event all.
+fn every_planted_secret_is_found(captured: &Captured, secrets: &Secrets) {
+    let cut = &secrets.0[1].spelling()[2..20];
+    tracing::trace_span!("planted", cut).in_scope(|| ());
+    assert_eq!(captured.leaks(&secrets.0), [secrets.0[1].name()]);
+
+    for secret in &secrets.0 {
+        tracing::trace!(planted = secret.spelling());
+    }
+    assert_eq!(captured.leaks(&secrets.0).len(), secrets.0.len());
+}
