@@ -333,6 +333,35 @@ async fn the_row_of_a_client_says_nothing_in_clear_and_opens_for_no_other_client
     is_not_believed(&send(&system, "/token", None, &form).await);
 }
 
+#[tokio::test]
+async fn a_client_whose_row_was_changed_is_not_believed() {
+    let system = System::start().await;
+    let confidential = Confidential::register(&system, POST).await;
+    let records = system.stack.oauth_records();
+    let address = confidential.address();
+    let row = records.get(&address).await.unwrap().unwrap().record;
+    let sealed = row.column("metadata").unwrap().to_vec();
+    let form = [
+        ("client_id", confidential.client.id.as_str()),
+        ("client_secret", confidential.secret.as_str()),
+        ("token", "mcp_rt_x"),
+    ];
+    for index in [0, sealed.len() / 2, sealed.len() - 1] {
+        let mut changed = sealed.clone();
+        changed[index] ^= 1;
+        let version = records.get(&address).await.unwrap().unwrap().version;
+        let forged = row.clone().with("metadata", changed);
+        records.replace(&address, forged, &version).await.unwrap();
+
+        is_not_believed(&send(&system, "/revoke", None, &form).await);
+        let authorization = confidential.client.authorization(&system);
+        crate::client::Browser::new().open(authorization).await.is_page(400);
+    }
+    let version = records.get(&address).await.unwrap().unwrap().version;
+    records.replace(&address, row, &version).await.unwrap();
+    assert_eq!(send(&system, "/revoke", None, &form).await.status, StatusCode::OK);
+}
+
 /// The same system on the same data, under `registration` from now on.
 async fn restarted(system: System, directory: &Path, registration: RegistrationPolicy) -> System {
     let System { stack, clock, .. } = system;
