@@ -10,6 +10,7 @@ pub mod cookies;
 mod endpoints;
 pub mod grant;
 pub mod grants;
+pub mod limits;
 pub mod pages;
 pub mod protocol;
 pub mod upstream;
@@ -28,6 +29,7 @@ use browser::Browsers;
 use clients::Clients;
 use cookies::CookieJar;
 use grants::Grants;
+use limits::Limits;
 use protocol::registration_policy::RegistrationPolicy;
 use upstream::Upstream;
 
@@ -56,6 +58,7 @@ struct Parts {
     base_url: PublicBaseUrl,
     clock: Arc<dyn Clock>,
     clients: Clients,
+    limits: Limits,
     registration: RegistrationPolicy,
     browsers: Browsers,
     grants: Grants,
@@ -67,6 +70,7 @@ impl App {
         let Config { base_url, session_keys, grant_keys, upstream, registration } = config;
         let Doors { records, clock, http } = doors;
         Self(Arc::new(Parts {
+            limits: Limits::new(Arc::clone(&clock)),
             clients: Clients::new(&grant_keys, Arc::clone(&records), Arc::clone(&clock)),
             registration,
             browsers: Browsers::new(&grant_keys, CookieJar::new(&base_url)),

@@ -70,6 +70,34 @@ async fn a_long_registration_gets_one_row_however_often_it_comes() {
 }
 
 #[tokio::test]
+async fn an_address_may_cause_a_hundred_rows_an_hour_and_short_registrations_without_end() {
+    let system = System::start().await;
+    let long = |index: u32| {
+        let uri = format!("https://app{index}.example/{}", "p".repeat(300));
+        json!({ "client_name": "App", "redirect_uris": [uri] })
+    };
+    for index in 0..100 {
+        assert_eq!(system.register(&long(index)).await.status, StatusCode::CREATED);
+    }
+    let written = system.oauth_calls().writes;
+
+    let refused = system.register(&long(100)).await;
+    refused.refused(429, "temporarily_unavailable");
+    let confidential = json!({
+        "redirect_uris": ["https://app.example/"],
+        "token_endpoint_auth_method": "client_secret_post",
+    });
+    system.register(&confidential).await.refused(429, "temporarily_unavailable");
+    assert_eq!(system.register(&registration("https://a.example/")).await.status, 201);
+    assert_eq!(system.oauth_calls().writes, written);
+
+    let wait = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=36).contains(&wait), "{wait}");
+    system.clock.advance(std::time::Duration::from_secs(wait));
+    assert_eq!(system.register(&long(100)).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
 async fn a_bad_registration_is_refused_with_its_error_code() {
     let system = System::start().await;
     for (document, error) in [

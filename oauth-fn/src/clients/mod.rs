@@ -14,6 +14,7 @@ use shared::seal::{KeyRing, Purpose, Sealer};
 use shared::secret::{Fingerprint, random_bytes};
 use shared::storage::{RecordStore, StoreError};
 
+use crate::limits::{RowPermit, TooMany};
 use crate::protocol::client_authentication::{
     ClientSecret, RegisteredAuthentication, SecretMethod,
 };
@@ -51,18 +52,23 @@ impl Clients {
         Self { ids: ring.sealer(Purpose::ClientId), rows }
     }
 
-    /// Registers a public client, and gives its `client_id`.
+    /// Registers a public client, and gives its `client_id`. A permit is asked for if the
+    /// registration needs a row.
     ///
     /// # Errors
-    /// Storage failed, for a registration that needs a row.
-    pub async fn register(&self, metadata: &ClientMetadata) -> Result<String, StoreError> {
+    /// There is no permit, or storage failed.
+    pub async fn register(
+        &self,
+        metadata: &ClientMetadata,
+        permit: impl FnOnce() -> Result<RowPermit, TooMany> + Send,
+    ) -> Result<String, RegisterError> {
         let text = to_json(&Compact::from(metadata))?;
         let id = self.id(IN_ID, &text);
         if id.len() <= LONGEST_ID {
             return Ok(id);
         }
         let id = self.id(IN_ROW, Fingerprint::of("client", &[&text]).as_bytes());
-        self.rows.write(&id, &text).await?;
+        self.rows.write(&id, &text, permit()?).await?;
         Ok(id)
     }
 
@@ -74,12 +80,13 @@ impl Clients {
         &self,
         metadata: &ClientMetadata,
         method: SecretMethod,
+        permit: RowPermit,
     ) -> Result<(String, ClientSecret), StoreError> {
         let id = self.id(CONFIDENTIAL, &random_bytes::<16>());
         let secret = ClientSecret::generate();
         let fingerprint = *secret.fingerprint(&id).as_bytes();
         let row = Confidential(Compact::from(metadata), method, fingerprint);
-        self.rows.write(&id, &to_json(&row)?).await?;
+        self.rows.write(&id, &to_json(&row)?, permit).await?;
         Ok((id, secret))
     }
 
@@ -148,6 +155,17 @@ impl From<Compact> for ClientMetadata {
     fn from(Compact(name, redirect_uris, refresh_tokens): Compact) -> Self {
         Self { name, redirect_uris, refresh_tokens }
     }
+}
+
+/// Why a client was not registered.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Too many rows were written for its neighbourhood.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
 }
 
 fn to_json(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {

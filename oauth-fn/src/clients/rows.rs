@@ -7,6 +7,8 @@ use shared::clock::Clock;
 use shared::seal::Sealer;
 use shared::storage::{Address, InsertError, Key, Record, RecordStore, StoreError, TableName};
 
+use crate::limits::RowPermit;
+
 const METADATA: &str = "metadata";
 
 /// The rows of clients.
@@ -28,7 +30,12 @@ impl Rows {
     }
 
     /// Writes the row of the client `id`, unless it is there.
-    pub(super) async fn write(&self, id: &str, text: &[u8]) -> Result<(), StoreError> {
+    pub(super) async fn write(
+        &self,
+        id: &str,
+        text: &[u8],
+        _: RowPermit,
+    ) -> Result<(), StoreError> {
         let address = address(id);
         let today = self.clock.now().day();
         let sealed = self.sealer.seal(today, &address.place(METADATA), text);

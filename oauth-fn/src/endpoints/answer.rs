@@ -13,6 +13,7 @@ use serde_json::json;
 use shared::storage::StoreError;
 use shared::telemetry::ErrorChain;
 
+use crate::limits::TooMany;
 use crate::pages::ErrorPage;
 use crate::protocol::client_authentication::InvalidClient;
 use crate::protocol::error::CorrelationId;
@@ -81,6 +82,8 @@ pub(super) enum ClientError {
     InvalidClient(InvalidClient),
     /// The request broke a rule, which has an error code.
     Refused { code: &'static str, description: String },
+    /// The client's neighbourhood has had its share for now.
+    TooMany(TooMany),
     /// The body is larger than so many bytes.
     TooLarge(usize),
     /// Storage or Entra ID failed: nothing was changed, and the client may try again.
@@ -139,6 +142,14 @@ impl IntoResponse for ClientError {
             }
             Self::Refused { code, description } => {
                 answer(StatusCode::BAD_REQUEST, code, &description)
+            }
+            Self::TooMany(error) => {
+                let description = format!("{error}: try again later");
+                let code = "temporarily_unavailable";
+                let mut response = answer(StatusCode::TOO_MANY_REQUESTS, code, &description);
+                let wait = HeaderValue::from(error.retry_after);
+                response.headers_mut().insert(RETRY_AFTER, wait);
+                response
             }
             Self::TooLarge(largest) => {
                 let description = format!("the body is larger than {largest} bytes");

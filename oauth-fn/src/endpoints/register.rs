@@ -10,6 +10,8 @@ use shared::secret::inside_seal;
 
 use super::answer::{ClientError, bounded};
 use crate::App;
+use crate::clients::RegisterError;
+use crate::limits::{Neighbourhood, TooMany};
 use crate::protocol::client_authentication::ClientSecret;
 use crate::protocol::client_metadata::{
     AcceptedRegistration, ClientRegistration, RegistrationError,
@@ -23,13 +25,15 @@ pub(super) async fn register(
     State(app): State<App>,
     request: Request,
 ) -> Result<Response, ClientError> {
+    let from = Neighbourhood::of(request.headers());
     let body = bounded(request.into_body(), LARGEST).await?;
     let accepted = ClientRegistration::parse(&body)?.accept(&app.registration)?;
     let AcceptedRegistration { metadata, secret_method, answer: registration } = accepted;
     let (client_id, secret) = match secret_method {
-        None => (app.clients.register(&metadata).await?, None),
+        None => (app.clients.register(&metadata, || app.limits.permit_row(from)).await?, None),
         Some(method) => {
-            let (id, secret) = app.clients.register_confidential(&metadata, method).await?;
+            let permit = app.limits.permit_row(from)?;
+            let (id, secret) = app.clients.register_confidential(&metadata, method, permit).await?;
             (id, Some(secret.into()))
         }
     };
@@ -62,6 +66,22 @@ struct SecretAnswer {
 impl From<ClientSecret> for SecretAnswer {
     fn from(secret: ClientSecret) -> Self {
         Self { client_secret: secret.into_text(), client_secret_expires_at: 0 }
+    }
+}
+
+impl From<RegisterError> for ClientError {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::Store(error) => error.into(),
+            RegisterError::TooMany(error) => error.into(),
+        }
+    }
+}
+
+impl From<TooMany> for ClientError {
+    fn from(error: TooMany) -> Self {
+        tracing::warn!(audit = "registrations_limited", "a registration was refused");
+        Self::TooMany(error)
     }
 }
 
