@@ -250,6 +250,13 @@ pub struct SessionGrant {
 }
 
 impl SessionGrant {
+    /// What a renewed access token may do: what is `wanted`, or all that the user allowed; nothing
+    /// if more is wanted than that (RFC 6749 section 6).
+    pub fn narrowed(&self, wanted: Option<Scopes>) -> Option<Scopes> {
+        let scopes = wanted.unwrap_or_else(|| self.scopes.clone());
+        self.scopes.covers(&scopes).then_some(scopes)
+    }
+
     /// Entra ID has renewed its side: the session goes on with `granted_scopes`.
     pub fn renew(mut self, tokens: UpstreamTokens, granted_scopes: Scopes) -> Renewed {
         // Entra ID may keep the refresh token as it is, and then sends none (RFC 6749 section 6).

@@ -52,8 +52,8 @@ fn rotate(path: &Path, rotation: Rotation) {
 
 /// The id of the key that sealed `token`: it stands in clear, after its length.
 fn key_of(token: &str) -> String {
-    let (_, encoded) = token.rsplit_once("t_").or_else(|| token.rsplit_once("c_")).unwrap();
-    let sealed = BASE64URL_NOPAD.decode(encoded.as_bytes()).unwrap();
+    // Every prefix has the length of this one; its letters may occur again in what follows.
+    let sealed = BASE64URL_NOPAD.decode(&token.as_bytes()["mcp_at_".len()..]).unwrap();
     let length = usize::from(sealed[0]);
     String::from_utf8(sealed[1..=length].to_vec()).unwrap()
 }

@@ -117,10 +117,8 @@ impl App {
         renewal: Renewal,
         grant: SessionGrant,
     ) -> Result<IssuedTokens, ClientError> {
-        let scopes = refresh.scopes.clone().unwrap_or_else(|| grant.scopes.clone());
-        if !grant.scopes.covers(&scopes) {
-            return Err(ClientError::refused("invalid_scope", "the user did not allow that much"));
-        }
+        let too_much = || ClientError::refused("invalid_scope", "the user did not allow that much");
+        let scopes = grant.narrowed(refresh.scopes.clone()).ok_or_else(too_much)?;
         let entra = grant.entra_refresh_token.clone().ok_or_else(ClientError::invalid_grant)?;
         let renewed = match self.upstream.renew(&entra).await {
             Ok(tokens) => self.grants.renew(renewal, grant.renew(tokens, scopes)).await.map(Some),

@@ -1,4 +1,4 @@
-//! The storage port: five verbs of Azure Table Storage with entity tags, and nothing more.
+//! The storage port: the few verbs of Azure Table Storage that we need, with entity tags.
 //!
 //! Absence is an answer, a conflict is an answer, a fault is an error. Typed stores that seal
 //! what they write stand above this port, once; implementations stand below it.
