@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use redb::{ReadTransaction, ReadableTable, TableDefinition, TableError, WriteTransaction};
 use shared::storage::{
-    Address, InsertError, Key, Record, RecordStore, ReplaceError, StoreError, TableCreation,
-    TableName, Version, Versioned,
+    Address, InsertError, Key, Page, Place, Record, RecordStore, ReplaceError, StoreError,
+    TableCreation, TableName, Version, Versioned,
 };
 
 use super::{EmbeddedStore, Fault, Outcome};
@@ -137,6 +137,41 @@ impl RecordStore for EmbeddedStore {
         });
         Ok(listed.await?)
     }
+
+    async fn page(&self, table: &TableName, place: Option<&Place>) -> Result<Page, StoreError> {
+        let (name, table, place) = (stored_name(table), table.clone(), place.cloned());
+        let page = self.run(move |inner| {
+            inner.read(|transaction| match look_into(transaction, &name)? {
+                Some(rows) => page_of(&rows, &table, place.as_ref()),
+                None => Ok(Page::default()),
+            })
+        });
+        Ok(page.await?)
+    }
+}
+
+/// As many records as Table Storage gives at once.
+const PAGE: usize = 1000;
+
+fn page_of(
+    rows: &ReadTable,
+    table: &TableName,
+    place: Option<&Place>,
+) -> Result<Page, redb::Error> {
+    let begin = place.map_or(("", ""), |place| (place.partition.as_str(), place.row.as_str()));
+    let mut page = Page::default();
+    for entry in rows.range(begin..)? {
+        let (key, row) = entry?;
+        let (partition, row_key) = key.value();
+        if page.records.len() == PAGE {
+            page.next = Some(Place { partition: partition.to_owned(), row: row_key.to_owned() });
+            break;
+        }
+        let [partition, row_key] = [partition, row_key].map(|key| Key::from_store(key.to_owned()));
+        let address = Address { table: table.clone(), partition, row: row_key };
+        page.records.push((address, versioned(row.value())));
+    }
+    Ok(page)
 }
 
 fn stored_name(table: &TableName) -> String {

@@ -20,8 +20,8 @@ use shared::clock::Clock;
 use shared::seal::KeyRing;
 use shared::session::{Access, ExpiryWeek, SessionId, Token, TokenKind, TokenSealer};
 use shared::storage::{
-    Address, InsertError, Key, Record, RecordStore, ReplaceError, StoreError, TableCreation,
-    TableName, Version, Versioned,
+    Address, InsertError, Key, Page, Place, Record, RecordStore, ReplaceError, StoreError,
+    TableCreation, TableName, Version, Versioned,
 };
 use tower::ServiceExt;
 
@@ -62,6 +62,10 @@ impl RecordStore for Away {
     }
 
     async fn list(&self, _: &TableName, _: &Key) -> Result<Vec<(Key, Versioned)>, StoreError> {
+        Err(away())
+    }
+
+    async fn page(&self, _: &TableName, _: Option<&Place>) -> Result<Page, StoreError> {
         Err(away())
     }
 }

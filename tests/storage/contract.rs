@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use shared::secret::random_bytes;
 use shared::storage::{
-    Address, InsertError, Key, Record, RecordStore, ReplaceError, TableCreation, TableName,
+    Address, InsertError, Key, Page, Record, RecordStore, ReplaceError, TableCreation, TableName,
     Version, Versioned,
 };
 
@@ -28,6 +28,8 @@ macro_rules! contract_tests {
             of_eight_replacements_at_one_version_one_is_written
             of_eight_inserts_at_one_place_one_is_written
             a_partition_is_listed_in_the_order_of_its_row_keys
+            a_table_of_many_pages_is_paged_whole_and_in_order
+            a_table_that_is_not_there_has_one_empty_page
             a_column_holds_every_byte
             a_column_holds_64_kib_and_nothing_at_all
             a_record_without_columns_is_a_record
@@ -239,6 +241,40 @@ pub(crate) async fn a_partition_is_listed_in_the_order_of_its_row_keys(store: St
     for (key, found) in &listed {
         assert_eq!(found.record, record(key.as_str()));
     }
+}
+
+pub(crate) async fn a_table_of_many_pages_is_paged_whole_and_in_order(store: Store) {
+    let table = place_in_new_table(&store).await.table;
+    let place = |number: usize| Address {
+        table: table.clone(),
+        partition: Key::from_store(format!("p{}", number / 400)),
+        row: Key::from_store(format!("{number:05}")),
+    };
+    for number in 0..1100 {
+        store.insert(&place(number), record(&number.to_string())).await.unwrap();
+    }
+
+    let (mut found, mut pages, mut next) = (Vec::new(), 0, None);
+    loop {
+        let page = store.page(&table, next.as_ref()).await.unwrap();
+        found.extend(page.records);
+        pages += 1;
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+
+    assert!(pages >= 2, "{pages} pages");
+    assert_eq!(found.len(), 1100);
+    for (number, (address, versioned)) in found.iter().enumerate() {
+        assert_eq!(*address, place(number));
+        assert_eq!(versioned.record, record(&number.to_string()));
+    }
+}
+
+pub(crate) async fn a_table_that_is_not_there_has_one_empty_page(store: Store) {
+    assert_eq!(store.page(&unused_table(), None).await.unwrap(), Page::default());
 }
 
 pub(crate) async fn a_column_holds_every_byte(store: Store) {

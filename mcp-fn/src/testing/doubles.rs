@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use shared::clock::{Clock, UnixTime};
 use shared::storage::{
-    Address, InsertError, Key, Record, RecordStore, ReplaceError, StoreError, TableCreation,
-    TableName, Version, Versioned,
+    Address, InsertError, Key, Page, Place, Record, RecordStore, ReplaceError, StoreError,
+    TableCreation, TableName, Version, Versioned,
 };
 
 use crate::snippets::{
@@ -76,6 +76,10 @@ impl RecordStore for MemoryRecords {
     }
 
     async fn list(&self, _: &TableName, _: &Key) -> Result<Vec<(Key, Versioned)>, StoreError> {
+        Err(StoreError::new("mcp-fn lists no sessions"))
+    }
+
+    async fn page(&self, _: &TableName, _: Option<&Place>) -> Result<Page, StoreError> {
         Err(StoreError::new("mcp-fn lists no sessions"))
     }
 }

@@ -29,6 +29,8 @@ const MAC_LENGTH: usize = 16;
 pub enum Purpose {
     /// The envelope of the token that an MCP client calls with.
     AccessToken,
+    /// The cookie of a user who looks after their own connections.
+    AccountVisit,
     /// The envelope of an authorization code.
     AuthorizationCode,
     /// The cookie that carries one browser's authorization to Entra ID and back.
@@ -41,10 +43,14 @@ pub enum Purpose {
     ClientRow,
     /// The row column that an authorization code opens.
     CodeGrant,
+    /// The rows that tell which connections a user has.
+    Connection,
     /// The authorization request on its way through the consent page.
     ConsentRequest,
     /// The envelope of a refresh token.
     RefreshToken,
+    /// The cookie of the consents that a browser remembers.
+    RememberedConsents,
     /// The row column that a refresh token opens.
     Upstream,
 }
@@ -53,14 +59,17 @@ impl Purpose {
     const fn label(self) -> &'static str {
         match self {
             Self::AccessToken => "access-token",
+            Self::AccountVisit => "account-visit",
             Self::AuthorizationCode => "authorization-code",
             Self::BrowserFlow => "browser-flow",
             Self::Claims => "claims",
             Self::ClientId => "client-id",
             Self::ClientRow => "client-row",
             Self::CodeGrant => "code-grant",
+            Self::Connection => "connection",
             Self::ConsentRequest => "consent-request",
             Self::RefreshToken => "refresh-token",
+            Self::RememberedConsents => "remembered-consents",
             Self::Upstream => "upstream",
         }
     }

@@ -37,6 +37,17 @@ impl ExpiryWeek {
         TableName::of_week(year, week)
     }
 
+    /// The table that tells the users of these grants.
+    pub fn users_table(self) -> TableName {
+        let (year, week) = self.iso();
+        TableName::of_users(year, week)
+    }
+
+    /// Every week from this one to `last`.
+    pub fn through(self, last: Self) -> impl Iterator<Item = Self> {
+        (self.0..=last.0).map(Self)
+    }
+
     /// The `count` weeks before this one, the latest first.
     pub fn before(self, count: u16) -> impl Iterator<Item = Self> {
         (1..=count).map(move |back| Self(self.0.saturating_sub(back)))

@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 
 use super::{
-    Address, InsertError, Key, Record, RecordStore, ReplaceError, StoreError, TableCreation,
-    TableName, Version, Versioned,
+    Address, InsertError, Key, Page, Place, Record, RecordStore, ReplaceError, StoreError,
+    TableCreation, TableName, Version, Versioned,
 };
 
 /// How often a store was called.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct StorageCalls {
-    /// Calls that read a record or a partition.
+    /// Calls that read a record, a partition or a page.
     pub reads: u64,
     /// Calls that write or remove a record.
     pub writes: u64,
@@ -95,5 +95,10 @@ impl RecordStore for CountedStore {
     ) -> Result<Vec<(Key, Versioned)>, StoreError> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         self.inner.list(table, partition).await
+    }
+
+    async fn page(&self, table: &TableName, place: Option<&Place>) -> Result<Page, StoreError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.inner.page(table, place).await
     }
 }

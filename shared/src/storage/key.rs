@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::secret::Fingerprint;
 
-/// A partition or row key.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+/// A partition or row key. It is read back from stores and from seals of ours only.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
 pub struct Key(Cow<'static, str>);
 
 impl Key {
@@ -44,6 +47,11 @@ impl TableName {
     /// The table `g<year>w<week>` for grants that end in this ISO week.
     pub fn of_week(year: i32, week: u8) -> Self {
         Self(Cow::Owned(format!("g{year:04}w{week:02}")))
+    }
+
+    /// The table `u<year>w<week>`, which tells the users of the grants that end in this ISO week.
+    pub fn of_users(year: i32, week: u8) -> Self {
+        Self(Cow::Owned(format!("u{year:04}w{week:02}")))
     }
 
     /// The name as text.

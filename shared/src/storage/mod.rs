@@ -70,6 +70,31 @@ pub trait RecordStore: Debug + Send + Sync {
         table: &TableName,
         partition: &Key,
     ) -> Result<Vec<(Key, Versioned)>, StoreError>;
+
+    /// One page of a whole table in the order of its keys, from its beginning or from `place` on.
+    /// For an operator's look at everything: no request waits for this.
+    ///
+    /// # Errors
+    /// The store cannot be reached or refuses.
+    async fn page(&self, table: &TableName, place: Option<&Place>) -> Result<Page, StoreError>;
+}
+
+/// Some of the records of a table.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Page {
+    /// The records; an empty page may have another one after it.
+    pub records: Vec<(Address, Versioned)>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<Place>,
+}
+
+/// Where a page begins, in an implementation's own words.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Place {
+    /// Its word for the partition.
+    pub partition: String,
+    /// Its word for the row.
+    pub row: String,
 }
 
 /// Named columns of bytes, at most 64 KiB each.

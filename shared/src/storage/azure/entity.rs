@@ -8,7 +8,7 @@ use azure_core::http::headers::HeaderName;
 use data_encoding::BASE64;
 use serde::Deserialize;
 
-use crate::storage::{Address, Key, Record, Version, Versioned};
+use crate::storage::{Address, Key, Place, Record, Version, Versioned};
 
 const BINARY: &str = "Edm.Binary";
 const NEXT_PARTITION: HeaderName = HeaderName::from_static("x-ms-continuation-nextpartitionkey");
@@ -32,37 +32,39 @@ pub(super) fn write(address: &Address, record: &Record) -> Properties {
 
 /// The record in the answer to a point read.
 pub(super) fn read(response: &RawResponse) -> azure_core::Result<Versioned> {
-    Ok(versioned(response.body().json()?)?.1)
+    Ok(versioned(response.body().json()?)?.2)
 }
 
-/// One answer to the question what a partition holds.
-#[derive(Debug)]
-pub(super) struct Page {
-    /// The records, by row key.
-    pub(super) records: Vec<(Key, Versioned)>,
-    /// Where the next page begins, if there is one: partition key and row key.
-    pub(super) next: Option<(String, String)>,
+/// One answer to the question what a table or a partition holds.
+#[derive(Debug, Default)]
+pub(super) struct Entities {
+    /// The records, with partition key and row key, in the order of both.
+    pub(super) entities: Vec<(Key, Key, Versioned)>,
+    /// Where the next answer begins, if there is one.
+    pub(super) next: Option<Place>,
 }
 
-impl Page {
-    /// The page in the answer to a query.
+impl Entities {
+    /// The entities in the answer to a query.
     pub(super) fn read(response: &RawResponse) -> azure_core::Result<Self> {
         #[derive(Deserialize)]
         struct Body {
             value: Vec<Properties>,
         }
         let body: Body = response.body().json()?;
-        let records = body.value.into_iter().map(versioned).collect::<Result<_, _>>()?;
+        let entities = body.value.into_iter().map(versioned).collect::<Result<_, _>>()?;
         let headers = response.headers();
-        let next = headers.get_optional_string(&NEXT_PARTITION).map(|partition| {
-            (partition, headers.get_optional_string(&NEXT_ROW).unwrap_or_default())
+        let next = headers.get_optional_string(&NEXT_PARTITION).map(|partition| Place {
+            partition,
+            row: headers.get_optional_string(&NEXT_ROW).unwrap_or_default(),
         });
-        Ok(Self { records, next })
+        Ok(Self { entities, next })
     }
 }
 
-fn versioned(mut properties: Properties) -> azure_core::Result<(Key, Versioned)> {
+fn versioned(mut properties: Properties) -> azure_core::Result<(Key, Key, Versioned)> {
     let version = Version::new(take(&mut properties, "odata.etag")?);
+    let partition = Key::from_store(take(&mut properties, "PartitionKey")?);
     let row = Key::from_store(take(&mut properties, "RowKey")?);
     let mut record = Record::default();
     for (name, value) in &properties {
@@ -71,7 +73,7 @@ fn versioned(mut properties: Properties) -> azure_core::Result<(Key, Versioned)>
             record = record.with(name, bytes);
         }
     }
-    Ok((row, Versioned { record, version }))
+    Ok((partition, row, Versioned { record, version }))
 }
 
 fn take(properties: &mut Properties, name: &'static str) -> azure_core::Result<String> {
@@ -136,11 +138,13 @@ mod tests {
             ("x-ms-continuation-nextrowkey", "1!4!cg--"),
         ];
 
-        let page = Page::read(&answer(&more, body)).unwrap();
-        let last = Page::read(&answer(&[], body)).unwrap();
+        let page = Entities::read(&answer(&more, body)).unwrap();
+        let last = Entities::read(&answer(&[], body)).unwrap();
 
-        assert_eq!(page.records[0].0.as_str(), "r");
-        assert_eq!(page.next, Some(("1!4!cA--".to_owned(), "1!4!cg--".to_owned())));
+        let (partition, row, _) = &page.entities[0];
+        assert_eq!((partition.as_str(), row.as_str()), ("p", "r"));
+        let next = Place { partition: "1!4!cA--".to_owned(), row: "1!4!cg--".to_owned() };
+        assert_eq!(page.next, Some(next));
         assert_eq!(last.next, None);
     }
 
@@ -150,8 +154,9 @@ mod tests {
             "",
             "<html>",
             "{}",
-            r#"{"odata.etag":"1","RowKey":"r","n":1}"#,
-            r#"{"odata.etag":"1","RowKey":"r","c":"%","c@odata.type":"Edm.Binary"}"#,
+            r#"{"odata.etag":"1","PartitionKey":"p","RowKey":"r","n":1}"#,
+            r#"{"odata.etag":"1","PartitionKey":"p","c":"/wA=","c@odata.type":"Edm.Binary"}"#,
+            r#"{"odata.etag":"1","PartitionKey":"p","RowKey":"r","c":"%","c@odata.type":"Edm.Binary"}"#,
         ] {
             assert!(read(&answer(&[], body)).is_err(), "{body}");
         }

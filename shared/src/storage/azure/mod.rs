@@ -16,11 +16,11 @@ use azure_core::http::{Context, Method, Pipeline, RawResponse, Request, Url};
 use serde::Serialize;
 
 use super::{
-    Address, InsertError, Key, Record, RecordStore, ReplaceError, StoreError, TableCreation,
-    TableName, Version, Versioned,
+    Address, InsertError, Key, Page, Place, Record, RecordStore, ReplaceError, StoreError,
+    TableCreation, TableName, Version, Versioned,
 };
 use crate::azure::{Azure, Operation, Repeats, StorageEndpoint, StorageFault};
-use entity::Page;
+use entity::Entities;
 
 const READER: &str = "Storage Table Data Reader";
 const CONTRIBUTOR: &str = "Storage Table Data Contributor";
@@ -30,6 +30,7 @@ const DROP_TABLE: Operation = Operation::new("drop a table", CONTRIBUTOR);
 const GET: Operation = Operation::new("read a record", READER);
 const INSERT: Operation = Operation::new("insert a record", CONTRIBUTOR);
 const LIST: Operation = Operation::new("list a partition", READER);
+const PAGE: Operation = Operation::new("list a table", READER);
 const REMOVE: Operation = Operation::new("remove a record", CONTRIBUTOR);
 const REPLACE: Operation = Operation::new("replace a record", CONTRIBUTOR);
 
@@ -79,25 +80,36 @@ impl AzureTables {
         self.endpoint.at(&[&format!("{table}(PartitionKey={partition},RowKey={row})")])
     }
 
-    /// The URL of what `partition` holds, from the partition key and row key of `place`.
-    fn partition_url(
-        &self,
-        table: &TableName,
-        partition: &Key,
-        place: Option<&(String, String)>,
-    ) -> Url {
+    /// The URL of what `table` holds, or of what `partition` of it holds, from `place` on.
+    fn query_url(&self, table: &TableName, partition: Option<&Key>, place: Option<&Place>) -> Url {
         let mut url = self.endpoint.at(&[&format!("{}()", table.as_str())]);
-        let filter = format!("PartitionKey eq {}", quoted(partition));
-        url.query_pairs_mut().append_pair("$filter", &filter);
-        if let Some((partition, row)) = place {
+        if let Some(partition) = partition {
+            let filter = format!("PartitionKey eq {}", quoted(partition));
+            url.query_pairs_mut().append_pair("$filter", &filter);
+        }
+        if let Some(Place { partition, row }) = place {
             url.query_pairs_mut()
                 .append_pair("NextPartitionKey", partition)
                 .append_pair("NextRowKey", row);
+        }
+        if url.query().is_none() {
+            return url;
         }
         // A plus sign is a space in a form only, and OData is none.
         let query = url.query().unwrap_or_default().replace('+', "%20");
         url.set_query(Some(&query));
         url
+    }
+
+    /// One answer to the question what is at `url`; a table that is not there holds nothing.
+    async fn query(&self, operation: Operation, url: Url) -> Result<Entities, StoreError> {
+        match self.ask(operation, Request::new(url, Method::Get), Entities::read).await {
+            Ok(entities) => Ok(entities),
+            Err(fault) => match fault.refusal() {
+                Some((404, "TableNotFound")) => Ok(Entities::default()),
+                _ => Err(fault.into()),
+            },
+        }
     }
 }
 
@@ -188,21 +200,23 @@ impl RecordStore for AzureTables {
         let mut records = Vec::new();
         let mut place = None;
         loop {
-            let url = self.partition_url(table, partition, place.as_ref());
-            match self.ask(LIST, Request::new(url, Method::Get), Page::read).await {
-                Ok(page) => {
-                    records.extend(page.records);
-                    place = page.next;
-                }
-                Err(fault) => match fault.refusal() {
-                    Some((404, "TableNotFound")) => return Ok(Vec::new()),
-                    _ => return Err(fault.into()),
-                },
-            }
+            let url = self.query_url(table, Some(partition), place.as_ref());
+            let found = self.query(LIST, url).await?;
+            records.extend(found.entities.into_iter().map(|(_, row, found)| (row, found)));
+            place = found.next;
             if place.is_none() {
                 return Ok(records);
             }
         }
+    }
+
+    async fn page(&self, table: &TableName, place: Option<&Place>) -> Result<Page, StoreError> {
+        let Entities { entities, next } =
+            self.query(PAGE, self.query_url(table, None, place)).await?;
+        let records = entities.into_iter().map(|(partition, row, found)| {
+            (Address { table: table.clone(), partition, row }, found)
+        });
+        Ok(Page { records: records.collect(), next })
     }
 }
 
