@@ -91,7 +91,7 @@ impl Browsers {
     ) -> Option<Consented> {
         let name = flow_name(upstream_state);
         let consented = self.open(&name, self.jar.get(headers, &name)?)?;
-        (!consented.is_over(now)).then_some(consented)
+        (!consented.sign_in().is_over(now)).then_some(consented)
     }
 
     /// The header that ends the sign-in under `upstream_state` in this browser.
@@ -109,7 +109,7 @@ impl Browsers {
         let carried = self.jar.all(headers).filter(|(name, _)| name.starts_with(FLOW_COOKIE));
         let mut flows: Vec<_> = carried
             .map(|(name, value)| {
-                let approved_at = self.open(name, value).map(|flow| flow.approved_at());
+                let approved_at = self.open(name, value).map(|flow| flow.sign_in().began_at());
                 (approved_at.unwrap_or(UnixTime::from_secs(0)).min(now), name)
             })
             .collect();

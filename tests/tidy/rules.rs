@@ -23,7 +23,7 @@ const RULES: [Rule; 8] = [
     Rule {
         says: "the protocol and the grant decide: they never wait and know nothing of HTTP",
         broken_lines: |source| {
-            let pure = source.is_in(&["oauth-fn/src/protocol/", "oauth-fn/src/grant.rs"]);
+            let pure = source.is_in(&["oauth-fn/src/protocol/", "oauth-fn/src/grant/"]);
             let words = [".await", "async fn", "use axum"];
             if pure { product_lines_with(source, &words) } else { Vec::new() }
         },

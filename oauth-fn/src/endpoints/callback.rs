@@ -65,7 +65,7 @@ async fn start_session(
     consented: Consented,
     upstream_code: String,
 ) -> Result<String, CallbackError> {
-    let signed_in = app.upstream.redeem(&upstream_code, &consented).await?;
+    let signed_in = app.upstream.redeem(&upstream_code, consented.sign_in()).await?;
     let tenant = signed_in.identity.tenant_id.as_str().to_owned();
     let user = signed_in.identity.user_key();
     let fulfilled = consented.fulfil(signed_in, app.clock.now());

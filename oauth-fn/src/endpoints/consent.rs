@@ -68,7 +68,7 @@ async fn go_to_sign_in(
     let now = app.clock.now();
     let upstream_state = Secret::generate().to_base64url();
     let consented = requested.approve(approval, now);
-    match app.upstream.authorize_url(&consented, &upstream_state).await {
+    match app.upstream.authorize_url(consented.sign_in(), &upstream_state).await {
         Ok(url) => {
             tracing::info!(audit = "consent_allowed", "the user allowed access");
             let cookies = app.browsers.seal_flow(&consented, &upstream_state, headers, now);

@@ -32,7 +32,7 @@ use self::http_client::{HttpClient, HttpFailure};
 use self::id_token::{Expected, InvalidIdToken};
 use self::keys::SigningKeys;
 use crate::config::{UpstreamConfig, UpstreamCredential};
-use crate::grant::{Consented, EntraRefreshToken, SignedIn, UpstreamTokens};
+use crate::grant::{EntraRefreshToken, SignInAttempt, SignedIn, UpstreamTokens};
 
 /// How long Entra ID's tokens live if it does not say.
 const DEFAULT_LIFETIME: Duration = Duration::from_mins(10);
@@ -78,16 +78,16 @@ impl Upstream {
     /// Entra ID cannot be reached.
     pub async fn authorize_url(
         &self,
-        consented: &Consented,
+        sign_in: &SignInAttempt,
         upstream_state: &SecretString,
     ) -> Result<Url, UpstreamError> {
         let client = self.client(self.provider().await?);
-        let verifier = PkceCodeVerifier::new(consented.upstream_verifier().expose_secret().into());
+        let verifier = PkceCodeVerifier::new(sign_in.verifier().expose_secret().into());
         let state = CsrfToken::new(upstream_state.expose_secret().to_owned());
         let (url, _) = client
             .authorize_url(move || state)
             .add_scopes(self.scopes())
-            .add_extra_param("nonce", consented.upstream_nonce().expose_secret().to_owned())
+            .add_extra_param("nonce", sign_in.nonce().expose_secret().to_owned())
             .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
             .url();
         Ok(url)
@@ -100,10 +100,10 @@ impl Upstream {
     pub async fn redeem(
         &self,
         upstream_code: &str,
-        consented: &Consented,
+        sign_in: &SignInAttempt,
     ) -> Result<SignedIn, UpstreamError> {
         let provider = self.provider().await?;
-        let verifier = PkceCodeVerifier::new(consented.upstream_verifier().expose_secret().into());
+        let verifier = PkceCodeVerifier::new(sign_in.verifier().expose_secret().into());
         let answer = self
             .client(provider)
             .exchange_code(AuthorizationCode::new(upstream_code.to_owned()))
@@ -113,7 +113,7 @@ impl Upstream {
             .request_async(&self.http)
             .await?;
         let id_token = answer.extra_fields().id_token.as_ref().ok_or(InvalidIdToken::Missing)?;
-        let identity = self.identify(id_token, consented.upstream_nonce(), provider).await?;
+        let identity = self.identify(id_token, sign_in.nonce(), provider).await?;
         Ok(SignedIn { identity, tokens: self.tokens(&answer) })
     }
 

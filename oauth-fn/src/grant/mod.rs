@@ -1,13 +1,14 @@
 //! One authorization, from request to session. Each step consumes the one before it.
 
+mod session;
+mod sign_in;
+
 use std::time::Duration;
 
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use shared::clock::UnixTime;
 use shared::scope::Scopes;
-use shared::secret::{Secret, inside_seal};
-use shared::session::{EntraAccessToken, Identity};
+use shared::session::Identity;
 
 use crate::protocol::authorization_request::AuthorizationRequest;
 use crate::protocol::client_metadata::RefreshTokens;
@@ -17,18 +18,18 @@ use crate::protocol::pkce::{CodeChallenge, PkceVerified};
 use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::token_request::CodeExchange;
 
+pub use session::{
+    ACCESS_TOKEN_LIFETIME, EntraRefreshToken, REFRESH_GRACE, REFRESH_TOKEN_LIFETIME, Renewed,
+    SessionGrant, UpstreamTokens,
+};
+pub use sign_in::SignInAttempt;
+
 /// How long a user may take over the consent page, and again over the sign-in.
 pub const FLOW_LIFETIME: Duration = Duration::from_mins(10);
 /// How long a code may be used; at most 10 minutes are recommended (RFC 6749 section 4.1.2).
 pub const CODE_LIFETIME: Duration = Duration::from_mins(1);
-/// How long a session may be renewed after its last use.
-pub const REFRESH_TOKEN_LIFETIME: Duration = Duration::from_hours(14 * 24);
 /// How long a session may live in all.
 pub const SESSION_LIFETIME: Duration = Duration::from_hours(30 * 24);
-/// How long an access token may live at most.
-pub const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_hours(1);
-/// How long a replaced refresh token is good for one more use, if its answer was lost.
-pub const REFRESH_GRACE: Duration = Duration::from_mins(1);
 
 /// A client asks; nobody has answered yet.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -55,12 +56,7 @@ impl Requested {
 
     /// The user said yes: the sign-in may begin.
     pub fn approve(self, _: UserApproved, now: UnixTime) -> Consented {
-        Consented {
-            request: self.request,
-            approved_at: now,
-            upstream_verifier: Secret::generate().to_base64url(),
-            upstream_nonce: Secret::generate().to_base64url(),
-        }
+        Consented { request: self.request, sign_in: SignInAttempt::new(now) }
     }
 
     /// The user said no: the client is to hear of it.
@@ -73,11 +69,7 @@ impl Requested {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Consented {
     request: AuthorizationRequest,
-    approved_at: UnixTime,
-    #[serde(with = "inside_seal")]
-    upstream_verifier: SecretString,
-    #[serde(with = "inside_seal")]
-    upstream_nonce: SecretString,
+    sign_in: SignInAttempt,
 }
 
 impl Consented {
@@ -86,24 +78,9 @@ impl Consented {
         &self.request.destination
     }
 
-    /// Our PKCE verifier towards Entra ID (RFC 7636 section 4.1).
-    pub fn upstream_verifier(&self) -> &SecretString {
-        &self.upstream_verifier
-    }
-
-    /// What the `id_token` must repeat (`OpenID Connect` Core section 3.1.2.1).
-    pub fn upstream_nonce(&self) -> &SecretString {
-        &self.upstream_nonce
-    }
-
-    /// When the user allowed it.
-    pub fn approved_at(&self) -> UnixTime {
-        self.approved_at
-    }
-
-    /// Whether the sign-in took too long.
-    pub fn is_over(&self, now: UnixTime) -> bool {
-        self.approved_at.plus(FLOW_LIFETIME) <= now
+    /// The sign-in that follows the consent.
+    pub fn sign_in(&self) -> &SignInAttempt {
+        &self.sign_in
     }
 
     /// Entra ID has said who it is: a code may be handed out.
@@ -121,7 +98,7 @@ impl Consented {
             signed_in,
             code_expires_at: now.plus(CODE_LIFETIME),
             // Counted from the approval, so that a repeated callback finds the row of the first.
-            ends_at: self.approved_at.plus(SESSION_LIFETIME),
+            ends_at: self.sign_in.began_at().plus(SESSION_LIFETIME),
         }
     }
 }
@@ -134,22 +111,6 @@ pub struct SignedIn {
     /// What we got.
     pub tokens: UpstreamTokens,
 }
-
-/// Tokens of Entra ID, as they go into a seal.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct UpstreamTokens {
-    /// For calls to other services.
-    pub access_token: EntraAccessToken,
-    /// When that ends.
-    pub expires_at: UnixTime,
-    /// For renewing both, if Entra ID gave one.
-    pub refresh_token: Option<EntraRefreshToken>,
-}
-
-/// A refresh token of Entra ID. It is written into seals only.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(transparent)]
-pub struct EntraRefreshToken(#[serde(with = "inside_seal")] pub SecretString);
 
 /// What a code is bound to (OAuth 2.1 section 4.1.2).
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -230,70 +191,4 @@ pub struct Exchanged {
     pub code_binding: CodeBinding,
     /// The session.
     pub renewed: Renewed,
-}
-
-/// What a session stands on from one renewal to the next.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct SessionGrant {
-    /// The client that holds it.
-    pub client_id: String,
-    /// What that client calls itself.
-    pub client_name: String,
-    /// All that the user allowed.
-    pub scopes: Scopes,
-    /// Who signed in.
-    pub identity: Identity,
-    /// When it ends at the latest.
-    pub ends_at: UnixTime,
-    /// What renews it at Entra ID; without one it cannot be renewed.
-    pub entra_refresh_token: Option<EntraRefreshToken>,
-}
-
-impl SessionGrant {
-    /// What a renewed access token may do: what is `wanted`, or all that the user allowed; nothing
-    /// if more is wanted than that (RFC 6749 section 6).
-    pub fn narrowed(&self, wanted: Option<Scopes>) -> Option<Scopes> {
-        let scopes = wanted.unwrap_or_else(|| self.scopes.clone());
-        self.scopes.covers(&scopes).then_some(scopes)
-    }
-
-    /// Entra ID has renewed its side: the session goes on with `granted_scopes`.
-    pub fn renew(mut self, tokens: UpstreamTokens, granted_scopes: Scopes) -> Renewed {
-        // Entra ID may keep the refresh token as it is, and then sends none (RFC 6749 section 6).
-        if tokens.refresh_token.is_some() {
-            self.entra_refresh_token = tokens.refresh_token;
-        }
-        Renewed {
-            grant: self,
-            granted_scopes,
-            entra_access_token: tokens.access_token,
-            entra_expires_at: tokens.expires_at,
-        }
-    }
-}
-
-/// A session with fresh tokens of Entra ID behind it.
-#[derive(Clone, Debug)]
-pub struct Renewed {
-    /// What it stands on.
-    pub grant: SessionGrant,
-    /// What the new access token may do.
-    pub granted_scopes: Scopes,
-    /// For calls to other services.
-    pub entra_access_token: EntraAccessToken,
-    /// When that ends.
-    pub entra_expires_at: UnixTime,
-}
-
-impl Renewed {
-    /// When an access token of `now` ends: never after the one of Entra ID behind it.
-    pub fn access_expires_at(&self, now: UnixTime) -> UnixTime {
-        now.plus(ACCESS_TOKEN_LIFETIME).min(self.entra_expires_at).min(self.grant.ends_at)
-    }
-
-    /// When a refresh token of `now` ends; nothing if the session cannot be renewed.
-    pub fn refresh_expires_at(&self, now: UnixTime) -> Option<UnixTime> {
-        let ends_at = now.plus(REFRESH_TOKEN_LIFETIME).min(self.grant.ends_at);
-        self.grant.entra_refresh_token.as_ref().map(|_| ends_at)
-    }
 }
