@@ -12,6 +12,7 @@ mod page;
 mod parameters;
 mod people;
 mod refresh_token;
+mod sign_out;
 mod signing;
 #[cfg(test)]
 mod tests;
@@ -105,6 +106,7 @@ impl IdentityProvider {
             .route("/dev-idp/authorize", get(authorize::ask).post(authorize::answer))
             .route("/dev-idp/token", axum::routing::post(token::token))
             .route("/dev-idp/jwks", get(key_set))
+            .route("/dev-idp/sign-out", get(sign_out::sign_out))
             .route("/dev-idp/style.css", get(page::style))
             .with_state(self.clone())
     }
@@ -177,6 +179,7 @@ async fn configuration(
         "authorization_endpoint": provider.endpoint("authorize"),
         "token_endpoint": provider.endpoint("token"),
         "jwks_uri": provider.endpoint("jwks"),
+        "end_session_endpoint": provider.endpoint("sign-out"),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "subject_types_supported": ["pairwise"],

@@ -116,20 +116,21 @@ struct SignInPage<'a> {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Cannot sign in - development identity provider</title>
+<title>{{ title }} - development identity provider</title>
 <link rel="stylesheet" href="/dev-idp/style.css">
 </head>
 <body>
 <main>
 <p class="kicker">Development identity provider</p>
-<h1>Cannot sign you in</h1>
+<h1>{{ title }}</h1>
 <p>{{ description }}</p>
 </main>
 </body>
 </html>
 "#
 )]
-struct ErrorPage<'a> {
+struct MessagePage<'a> {
+    title: &'a str,
     description: &'a str,
 }
 
@@ -147,7 +148,13 @@ pub(super) fn sign_in(parameters: &Parameters) -> Response {
 
 /// The page for a request that must not be answered by a redirect.
 pub(super) fn error(description: &str) -> Response {
-    page(StatusCode::BAD_REQUEST, &ErrorPage { description })
+    page(StatusCode::BAD_REQUEST, &MessagePage { title: "Cannot sign you in", description })
+}
+
+/// The page after the end of a session.
+pub(super) fn signed_out() -> Response {
+    let description = "You can close this window.";
+    page(StatusCode::OK, &MessagePage { title: "You signed out", description })
 }
 
 /// `GET /dev-idp/style.css`.

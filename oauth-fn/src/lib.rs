@@ -6,6 +6,7 @@
 pub mod browser;
 pub mod clients;
 pub mod config;
+pub mod connections;
 pub mod cookies;
 mod endpoints;
 pub mod grant;
@@ -14,6 +15,7 @@ pub mod limits;
 pub mod pages;
 pub mod protocol;
 pub mod upstream;
+mod weekly;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ pub use config::{Config, UpstreamConfig, UpstreamCredential};
 
 use browser::Browsers;
 use clients::Clients;
+use connections::Connections;
 use cookies::CookieJar;
 use grants::Grants;
 use limits::Limits;
@@ -61,6 +64,7 @@ struct Parts {
     limits: Limits,
     registration: RegistrationPolicy,
     browsers: Browsers,
+    connections: Connections,
     grants: Grants,
     upstream: Upstream,
 }
@@ -74,6 +78,7 @@ impl App {
             clients: Clients::new(&grant_keys, Arc::clone(&records), Arc::clone(&clock)),
             registration,
             browsers: Browsers::new(&grant_keys, CookieJar::new(&base_url)),
+            connections: Connections::new(&grant_keys, Arc::clone(&records), Arc::clone(&clock)),
             grants: Grants::new(&session_keys, &grant_keys, &base_url, records, Arc::clone(&clock)),
             upstream: Upstream::new(upstream, &base_url, http, Arc::clone(&clock)),
             clock,

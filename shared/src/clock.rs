@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 /// Tells the time.
 pub trait Clock: Debug + Send + Sync {
@@ -51,6 +52,13 @@ impl UnixTime {
     /// How long ago `earlier` was; nothing if it lies in the future.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_secs(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The day in UTC, as in `2026-11-25` (ISO 8601).
+    pub fn to_date(self) -> String {
+        let seconds = i64::try_from(self.0).unwrap_or(i64::MAX);
+        let date = OffsetDateTime::from_unix_timestamp(seconds).map(OffsetDateTime::date);
+        date.map(|date| date.to_string()).unwrap_or_default()
     }
 
     /// Days since the epoch, for keys that change daily; stays at its greatest value after 2149.

@@ -80,6 +80,44 @@ impl Browser {
         Answer::of(self.0.get(url.as_ref())).await
     }
 
+    /// Opens `url` and says of the navigation what a browser says.
+    pub(crate) async fn navigate(&self, url: impl AsRef<str>, site: &str) -> Answer {
+        let request = self.0.get(url.as_ref()).header("sec-fetch-site", site);
+        let request = request.header("sec-fetch-mode", "navigate");
+        Answer::of(request.header("sec-fetch-dest", "document")).await
+    }
+
+    /// Sends a form to `/account` as that page would.
+    pub(crate) async fn act(&self, system: &System, form: &[(&str, &str)]) -> Answer {
+        let origin = system.url("");
+        let origin = [("origin", origin.as_str()), ("sec-fetch-site", "same-origin")];
+        self.post_account(system, &origin, form).await
+    }
+
+    /// Sends a form to `/account` as a page of `origin` would.
+    pub(crate) async fn post_account(
+        &self,
+        system: &System,
+        origin: &[(&'static str, &str)],
+        form: &[(&str, &str)],
+    ) -> Answer {
+        let request = self.0.post(system.url("/account")).form(form);
+        let with = |request: reqwest::RequestBuilder, (name, value): &(&'static str, &str)| {
+            request.header(*name, *value)
+        };
+        Answer::of(origin.iter().fold(request, with)).await
+    }
+
+    /// Signs in at the account page as the person with the button `label`.
+    pub(crate) async fn visit(&self, system: &System, label: &str) -> Answer {
+        let to_sign_in = self.act(system, &[("action", "sign-in")]).await;
+        assert_eq!(to_sign_in.status, StatusCode::SEE_OTHER, "{}", to_sign_in.body);
+        let callback = self.press(&to_sign_in.location(), label).await;
+        let answer = self.open(callback).await;
+        assert_eq!(answer.location().as_str(), system.url("/account"));
+        self.open(answer.location()).await
+    }
+
     pub(crate) async fn head(&self, url: &Url) -> Answer {
         Answer::of(self.0.head(url.as_str())).await
     }

@@ -153,7 +153,7 @@ async fn a_denial_reaches_the_client_with_state_and_issuer_and_is_not_remembered
     assert_eq!(denied.sent("iss"), Some(system.url("")));
     assert_eq!(denied.header("set-cookie"), None);
     assert!(!browser.code(&system, &client).await.is_empty());
-    assert_eq!(system.oauth_calls().writes, 2, "one row, after its table was made");
+    assert_eq!(system.oauth_calls().writes, 4, "two rows, each after its table was made");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod account;
 mod authorization;
 mod callback;
 mod client;
@@ -17,6 +18,7 @@ mod metadata;
 mod outage;
 mod refresh;
 mod registration;
+mod remembered_consent;
 mod restart;
 mod revocation;
 mod rotation;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use shared::clock::Clock;
 use shared::session::ExpiryWeek;
-use shared::storage::{RecordStore, StorageCalls};
+use shared::storage::{RecordStore, StorageCalls, TableName};
 
 use crate::client::Browser;
 use crate::system::System;
@@ -18,7 +18,7 @@ fn calls_between(before: StorageCalls, after: StorageCalls) -> (u64, u64) {
 }
 
 #[tokio::test]
-async fn a_sign_in_costs_one_read_and_two_writes() {
+async fn a_sign_in_costs_one_read_and_three_writes() {
     let system = System::start().await;
     let client = system.client("App").await;
     system.sign_in(&client).await;
@@ -26,7 +26,7 @@ async fn a_sign_in_costs_one_read_and_two_writes() {
 
     system.sign_in(&system.client("Another").await).await;
 
-    assert_eq!(calls_between(before, system.oauth_calls()), (1, 2));
+    assert_eq!(calls_between(before, system.oauth_calls()), (1, 3));
     assert_eq!(system.mcp_calls(), StorageCalls::default());
 }
 
@@ -87,32 +87,41 @@ async fn what_nobody_signed_in_for_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_table_is_dropped_when_its_week_is_over_and_another_is_made() {
+async fn tables_are_dropped_when_their_week_is_over_and_others_are_made() {
     let system = System::start().await;
     let client = system.client("App").await;
     let records = system.stack.oauth_records();
-    let table = |days: u32| ExpiryWeek::of(system.clock.now().plus(DAY * days)).table();
-    let first = table(30);
+    let week = ExpiryWeek::of(system.clock.now().plus(DAY * 30));
+    let first = [week.table(), week.users_table()];
     system.sign_in(&client).await;
-    assert!(exists(records.as_ref(), &first).await);
+    assert_eq!(how_many(records.as_ref(), &first).await, 2);
 
     system.clock.advance(DAY * 20);
     system.sign_in(&client).await;
-    assert!(exists(records.as_ref(), &first).await, "grants of that week may still live");
+    assert_eq!(how_many(records.as_ref(), &first).await, 2, "grants of that week may still live");
 
     system.clock.advance(DAY * 21);
     system.sign_in(&client).await;
     for _ in 0..100 {
-        if !exists(records.as_ref(), &first).await {
+        if how_many(records.as_ref(), &first).await == 0 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("the table of a week that is over is still there");
+    panic!("a table of a week that is over is still there");
+}
+
+/// How many of `tables` are there.
+async fn how_many(records: &dyn RecordStore, tables: &[TableName]) -> usize {
+    let mut there = 0;
+    for table in tables {
+        there += usize::from(exists(records, table).await);
+    }
+    there
 }
 
 /// Whether a table is there: an insertion tells, and leaves nothing where there is none.
-async fn exists(records: &dyn RecordStore, table: &shared::storage::TableName) -> bool {
+async fn exists(records: &dyn RecordStore, table: &TableName) -> bool {
     use shared::storage::{Address, InsertError, Key, Record};
     let row = Key::word("probe");
     let address = Address { table: table.clone(), partition: row.clone(), row };

@@ -6,18 +6,20 @@ use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use http_body_util::LengthLimitError;
 use serde_json::json;
 use shared::storage::StoreError;
 use shared::telemetry::ErrorChain;
 
+use super::callback::CallbackError;
 use crate::limits::TooMany;
 use crate::pages::ErrorPage;
 use crate::protocol::client_authentication::InvalidClient;
 use crate::protocol::error::CorrelationId;
 use crate::protocol::parameters::Parameters;
+use crate::upstream::UpstreamError;
 
 /// Largest form, in bytes.
 const LARGEST_FORM: usize = 16 * 1024;
@@ -64,6 +66,25 @@ pub(super) async fn bounded(body: Body, largest: usize) -> Result<Vec<u8>, Clien
             ClientError::invalid_request("the body broke off")
         }
     })
+}
+
+/// The one value of the header `name`. One that came twice, or not as text, says nothing that
+/// could be believed, and is no value that anything waits for.
+pub(super) fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().map(|value| value.to_str().unwrap_or("unreadable"));
+    if values.next().is_some() { Some("repeated") } else { value }
+}
+
+/// Adds cookies to an answer.
+pub(super) fn with_cookies(
+    mut response: Response,
+    cookies: impl IntoIterator<Item = HeaderValue>,
+) -> Response {
+    for cookie in cookies {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
@@ -201,6 +222,27 @@ impl PageError {
         page
     }
 
+    /// Entra ID could not be asked who it is.
+    pub(super) fn sign_in_unreachable(error: &UpstreamError) -> Self {
+        let mut page = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Something does not work right now",
+            "The sign-in service cannot be reached.",
+        );
+        page.next_step = "Wait a moment and try again.";
+        log_correlated(&page.correlation_id, error);
+        page
+    }
+
+    /// Entra ID did not say who it is, or named somebody who may not come in.
+    pub(super) fn sign_in_failed(error: &CallbackError) -> Self {
+        let explanation = "You could not be signed in, or may not sign in here.";
+        let mut page = Self::new(StatusCode::FORBIDDEN, "You are not signed in", explanation);
+        page.next_step = "Open this server's page /account and sign in once more.";
+        log_correlated(&page.correlation_id, error);
+        page
+    }
+
     fn new(status: StatusCode, title: &'static str, explanation: &'static str) -> Self {
         let correlation_id = CorrelationId::generate();
         tracing::info!(%correlation_id, explanation, "a browser was shown an error page");
@@ -230,12 +272,7 @@ pub(super) fn redirect(
     let Ok(location) = HeaderValue::try_from(location) else {
         return PageError::unusable("The address to go on to is not valid.").into_response();
     };
-    let mut response = status.into_response();
-    response.headers_mut().insert(LOCATION, location);
-    for cookie in cookies {
-        response.headers_mut().append(http::header::SET_COOKIE, cookie);
-    }
-    response
+    with_cookies((status, [(LOCATION, location)]).into_response(), cookies)
 }
 
 /// Logs a failure with its causes, once, where it is answered.

@@ -7,10 +7,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, Uri};
 
-use super::answer::{PageError, redirect};
+use super::answer::{PageError, only, redirect};
+use super::sign_in::begin_for_client;
 use crate::App;
-use crate::grant::Requested;
+use crate::grant::{RememberedApproval, Requested};
 use crate::protocol::authorization_request::{AuthorizationRequest, InvalidAuthorizationRequest};
+use crate::protocol::consent::OwnNavigation;
 use crate::protocol::destination::{Destination, NoDestination};
 use crate::protocol::error::AuthorizationRefusal;
 use crate::protocol::parameters::Parameters;
@@ -41,16 +43,36 @@ pub(super) async fn authorize(
         &app.base_url,
     );
     let request = read.map_err(|error| app.refuse(&destination, error))?;
-    Ok(go_to_consent(&app, request, &headers))
+    let requested = Requested::new(request, app.clock.now());
+    Ok(match remembered(&app, &requested, &headers) {
+        Some(approved) => {
+            tracing::info!(audit = "consent_remembered", "the user had allowed access before");
+            let consented = requested.approve_again(approved, app.clock.now());
+            begin_for_client(&app, consented, &headers, StatusCode::FOUND).await
+        }
+        None => go_to_consent(&app, &requested, &headers),
+    })
 }
 
-fn go_to_consent(app: &App, request: AuthorizationRequest, headers: &HeaderMap) -> Response {
+/// The consent that spares the user the page. No other site can make use of it.
+fn remembered(app: &App, requested: &Requested, headers: &HeaderMap) -> Option<RememberedApproval> {
+    let said = |name| only(headers, name);
+    let (site, mode, dest) =
+        (said("sec-fetch-site"), said("sec-fetch-mode"), said("sec-fetch-dest"));
+    let navigation = OwnNavigation::check(site, mode, dest)?;
+    let consents = app.browsers.open_consents(headers);
+    let resource = app.base_url.resource();
+    consents.approval(requested.request(), &resource, &navigation, app.clock.now())
+}
+
+/// Sends the browser to the consent page.
+pub(super) fn go_to_consent(app: &App, requested: &Requested, headers: &HeaderMap) -> Response {
     let now = app.clock.now();
     let (browser, cookie) = match app.browsers.recognise(headers) {
         Some(browser) => (browser, None),
         None => app.browsers.welcome(),
     };
-    let sealed = app.browsers.seal_request(&Requested::new(request, now), &browser, now);
+    let sealed = app.browsers.seal_request(requested, &browser, now);
     let location = app.base_url.at(&format!("/consent?request={sealed}"));
     redirect(StatusCode::FOUND, &location, cookie)
 }

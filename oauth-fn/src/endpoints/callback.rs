@@ -7,11 +7,15 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use secrecy::ExposeSecret;
 use shared::serve::{Interrupted, to_completion};
 use shared::session::SessionId;
+use shared::storage::StoreError;
 
-use super::answer::{PageError, log_correlated, query, redirect};
+use super::account;
+use super::answer::{PageError, log_correlated, query, redirect, with_cookies};
+use super::authorize::go_to_consent;
 use crate::App;
-use crate::grant::Consented;
+use crate::grant::{Approval, ConnectionPlace, Consented, Flow};
 use crate::grants::StartError;
+use crate::protocol::consent::Memory;
 use crate::protocol::error::{AuthorizationErrorCode, AuthorizationRefusal, CorrelationId};
 use crate::protocol::parameters::Parameters;
 use crate::upstream::UpstreamError;
@@ -24,32 +28,74 @@ pub(super) async fn finish(
 ) -> Result<Response, PageError> {
     let parameters = query(&uri)?;
     let upstream_state = parameters.get("state").unwrap_or_default().to_owned();
-    let consented = app.browsers.open_flow(&upstream_state, &headers, app.clock.now());
-    let consented = consented.ok_or_else(|| {
+    let flow = app.browsers.open_flow(&upstream_state, &headers, app.clock.now());
+    let flow = flow.ok_or_else(|| {
         PageError::forbidden(
             "The sign-in was not allowed in this browser, was finished before, or took too long.",
         )
     })?;
-    let destination = consented.destination().clone();
-    let outcome = match UpstreamAnswer::read(&parameters, &app) {
-        UpstreamAnswer::Code(code) => {
+    let answer = UpstreamAnswer::read(&parameters, &app).into_code();
+    let response = match flow {
+        Flow::Client(consented) => {
             let session = SessionId::derived_from(upstream_state.as_bytes());
-            let work = start_session(app.clone(), session, consented, code);
+            finish_for_client(&app, session, *consented, answer, &headers).await?
+        }
+        Flow::Account(sign_in) => account::arrive(&app, &sign_in, answer).await?,
+    };
+    Ok(with_cookies(response, app.browsers.clear_flow(&upstream_state)))
+}
+
+async fn finish_for_client(
+    app: &App,
+    session: SessionId,
+    consented: Consented,
+    answer: Result<String, CallbackError>,
+    headers: &HeaderMap,
+) -> Result<Response, PageError> {
+    let destination = consented.destination().clone();
+    let outcome = match answer {
+        Ok(code) => {
+            let work = start_session(app.clone(), session, consented.clone(), code);
             to_completion(work).await.map_err(CallbackError::from).flatten()
         }
-        UpstreamAnswer::Error(error) => Err(CallbackError::SignIn(error)),
-        UpstreamAnswer::Foreign => Err(CallbackError::ForeignIssuer),
-        UpstreamAnswer::Nothing => Err(CallbackError::NoAnswer),
+        Err(error) => Err(error),
     };
     let location = match outcome {
-        Ok(code) => destination.with_code(&code, &app.base_url),
+        Ok(Started::Code(code, connection)) => {
+            let cookie = remember(app, &consented, connection, headers);
+            let location = destination.with_code(&code, &app.base_url);
+            return Ok(redirect(StatusCode::FOUND, &location, cookie));
+        }
+        Ok(Started::Nothing) => {
+            let requested = consented.ask(app.clock.now());
+            return Ok(go_to_consent(app, &requested, headers));
+        }
         Err(CallbackError::Start(StartError::AlreadyStarted)) => {
             return Err(PageError::unusable("This sign-in was finished before."));
         }
         Err(error) => destination.with_refusal(&refusal(&error), &app.base_url),
     };
-    let cookie: Option<HeaderValue> = app.browsers.clear_flow(&upstream_state);
-    Ok(redirect(StatusCode::FOUND, &location, cookie))
+    Ok(redirect(StatusCode::FOUND, &location, None))
+}
+
+/// The cookie that spares the user the next consent page, if that is what the user wants.
+fn remember(
+    app: &App,
+    consented: &Consented,
+    connection: ConnectionPlace,
+    headers: &HeaderMap,
+) -> Option<HeaderValue> {
+    let wanted = *consented.approval() == Approval::Asked(Memory::Kept);
+    let given_at = consented.sign_in().began_at();
+    wanted.then(|| {
+        let consents = app.browsers.open_consents(headers).remember(
+            consented.request(),
+            &app.base_url.resource(),
+            connection,
+            given_at,
+        );
+        app.browsers.seal_consents(&consents, app.clock.now())
+    })?
 }
 
 /// `HEAD /oauth-callback`, which would otherwise be a GET whose answer is thrown away.
@@ -57,21 +103,38 @@ pub(super) async fn refuse() -> Response {
     (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET")]).into_response()
 }
 
-/// Learns who signed in, writes the first row, and gives the code. It runs to its end even if the
+/// What became of a sign-in.
+enum Started {
+    /// The client gets this code, for this connection.
+    Code(String, ConnectionPlace),
+    /// A consent that was remembered does not hold for who signed in: the user is to be asked.
+    Nothing,
+}
+
+/// Learns who signed in, writes the first rows, and gives the code. It runs to its end even if the
 /// browser goes away, since Entra ID's code works once.
 async fn start_session(
     app: App,
     session: SessionId,
     consented: Consented,
     upstream_code: String,
-) -> Result<String, CallbackError> {
+) -> Result<Started, CallbackError> {
     let signed_in = app.upstream.redeem(&upstream_code, consented.sign_in()).await?;
     let tenant = signed_in.identity.tenant_id.as_str().to_owned();
     let user = signed_in.identity.user_key();
-    let fulfilled = consented.fulfil(signed_in, app.clock.now());
+    if let Approval::Remembered(connection) = consented.approval()
+        && (connection.user != user || !app.connections.stands(connection).await?)
+    {
+        let user = user.as_str();
+        tracing::info!(audit = "consent_outdated", tenant, user, "the user is asked again");
+        return Ok(Started::Nothing);
+    }
+    let (connection, fulfilled) = consented.fulfil(session, signed_in, app.clock.now());
+    // First, so that no session lives that its user does not find.
+    app.connections.note(&connection).await?;
     let code = app.grants.start(session, fulfilled).await?;
     tracing::info!(audit = "signed_in", tenant, user = user.as_str(), "a user signed in");
-    Ok(code.expose_secret().to_owned())
+    Ok(Started::Code(code.expose_secret().to_owned(), connection.place()))
 }
 
 /// What Entra ID sent along (RFC 6749 sections 4.1.2 and 4.1.2.1).
@@ -94,11 +157,21 @@ impl UpstreamAnswer {
             (None, None) => Self::Nothing,
         }
     }
+
+    /// The code, or why there is none.
+    fn into_code(self) -> Result<String, CallbackError> {
+        match self {
+            Self::Code(code) => Ok(code),
+            Self::Error(error) => Err(CallbackError::SignIn(error)),
+            Self::Foreign => Err(CallbackError::ForeignIssuer),
+            Self::Nothing => Err(CallbackError::NoAnswer),
+        }
+    }
 }
 
 /// Why there is no code.
 #[derive(Debug, thiserror::Error)]
-enum CallbackError {
+pub(super) enum CallbackError {
     #[error("the answer names another issuer than the one that was asked")]
     ForeignIssuer,
     #[error(transparent)]
@@ -109,6 +182,8 @@ enum CallbackError {
     SignIn(String),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
 }
@@ -124,7 +199,9 @@ fn refusal(error: &CallbackError) -> AuthorizationRefusal {
         CallbackError::Upstream(UpstreamError::ForeignTenant) => {
             (AuthorizationErrorCode::AccessDenied, "The user's organisation is not allowed here.")
         }
-        CallbackError::Start(_) | CallbackError::Upstream(UpstreamError::Unavailable(_)) => {
+        CallbackError::Start(_)
+        | CallbackError::Store(_)
+        | CallbackError::Upstream(UpstreamError::Unavailable(_)) => {
             (AuthorizationErrorCode::TemporarilyUnavailable, "Try again in a moment.")
         }
         CallbackError::SignIn(upstream) if upstream == "temporarily_unavailable" => {

@@ -3,16 +3,16 @@
 use axum::extract::{FromRequest, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::ORIGIN;
-use http::{HeaderMap, StatusCode, Uri};
-use shared::secret::Secret;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
-use super::answer::{ClientError, OAuthForm, PageError, log_correlated, query, redirect};
+use super::answer::{ClientError, OAuthForm, PageError, only, query, with_cookies};
+use super::sign_in::{begin_for_client, send_back};
 use crate::App;
 use crate::grant::Requested;
 use crate::pages::ConsentPage;
-use crate::protocol::consent::{Decision, SameOrigin, UserApproved};
-use crate::protocol::destination::Destination;
-use crate::protocol::error::{AuthorizationErrorCode, AuthorizationRefusal, CorrelationId};
+use crate::protocol::consent::{Decision, SameOrigin};
+use crate::protocol::error::{AuthorizationErrorCode, AuthorizationRefusal};
+use crate::protocol::parameters::Parameters;
 
 /// `GET /consent`: the page.
 pub(super) async fn ask(
@@ -40,70 +40,57 @@ pub(super) async fn decide(
 ) -> Result<Response, PageError> {
     let headers = request.headers().clone();
     let same_origin = check_origin(&app, &headers)?;
-    let OAuthForm(form) = OAuthForm::from_request(request, &()).await.map_err(unreadable_form)?;
-    form.each_once().map_err(|_| PageError::unusable("The form says something twice."))?;
+    let form = read_form(request).await?;
     let requested = app.requested(form.get("request").unwrap_or_default(), &headers)?;
     let decision = Decision::read(&form, &same_origin)
         .map_err(|_| PageError::unusable("The page was sent without a decision."))?;
-    match decision {
-        Decision::Allow(approval) => Ok(go_to_sign_in(&app, requested, approval, &headers).await),
+    let forgotten = forget_earlier(&app, &requested, &headers);
+    let now = app.clock.now();
+    let response = match decision {
+        Decision::Allow(approved) => {
+            tracing::info!(audit = "consent_allowed", "the user allowed access");
+            let consented = requested.approve(approved, now);
+            begin_for_client(&app, consented, &headers, StatusCode::SEE_OTHER).await
+        }
         Decision::Deny => {
             tracing::info!(audit = "consent_denied", "the user denied access");
             let refusal = AuthorizationRefusal::new(
                 AuthorizationErrorCode::AccessDenied,
                 "The user did not allow it.",
             );
-            Ok(send_back(&app, &requested.deny(), &refusal))
+            send_back(&app, &requested.deny(), &refusal, StatusCode::SEE_OTHER)
         }
-    }
-}
-
-/// Only now, after the approval, does the browser get the cookie that permits the callback.
-async fn go_to_sign_in(
-    app: &App,
-    requested: Requested,
-    approval: UserApproved,
-    headers: &HeaderMap,
-) -> Response {
-    let now = app.clock.now();
-    let upstream_state = Secret::generate().to_base64url();
-    let consented = requested.approve(approval, now);
-    match app.upstream.authorize_url(consented.sign_in(), &upstream_state).await {
-        Ok(url) => {
-            tracing::info!(audit = "consent_allowed", "the user allowed access");
-            let cookies = app.browsers.seal_flow(&consented, &upstream_state, headers, now);
-            redirect(StatusCode::SEE_OTHER, url.as_str(), cookies)
-        }
-        Err(error) => {
-            let correlation_id = CorrelationId::generate();
-            log_correlated(&correlation_id, &error);
-            let refusal = AuthorizationRefusal::new(
-                AuthorizationErrorCode::TemporarilyUnavailable,
-                "The sign-in service cannot be reached.",
-            );
-            send_back(app, consented.destination(), &refusal.correlated(correlation_id))
-        }
-    }
-}
-
-fn send_back(app: &App, destination: &Destination, refusal: &AuthorizationRefusal) -> Response {
-    redirect(StatusCode::SEE_OTHER, &destination.with_refusal(refusal, &app.base_url), None)
-}
-
-fn check_origin(app: &App, headers: &HeaderMap) -> Result<SameOrigin, PageError> {
-    // A header that came twice, or not as text, says nothing that could be believed.
-    let text = |name: &str| {
-        let mut values = headers.get_all(name).iter();
-        let value = values.next().map(|value| value.to_str().unwrap_or("unreadable"));
-        if values.next().is_some() { Some("repeated") } else { value }
     };
-    SameOrigin::check(text(ORIGIN.as_str()), text("sec-fetch-site"), &app.base_url).map_err(|_| {
-        PageError::forbidden("The answer did not come from the consent page of this server.")
-    })
+    Ok(with_cookies(response, forgotten))
 }
 
-fn unreadable_form(_: ClientError) -> PageError {
-    PageError::unusable("The form cannot be read.")
+/// Whatever was decided before, this decision is what counts from now on.
+fn forget_earlier(app: &App, requested: &Requested, headers: &HeaderMap) -> Option<HeaderValue> {
+    let consents = app.browsers.open_consents(headers);
+    let left = consents.clone().forget(requested.request(), &app.base_url.resource());
+    let changed = left != consents;
+    changed.then(|| app.browsers.seal_consents(&left, app.clock.now())).flatten()
+}
+
+/// Checks that a form was sent by a page of ours.
+///
+/// # Errors
+/// It was not, or nothing tells that it was.
+pub(super) fn check_origin(app: &App, headers: &HeaderMap) -> Result<SameOrigin, PageError> {
+    let (origin, site) = (only(headers, ORIGIN.as_str()), only(headers, "sec-fetch-site"));
+    SameOrigin::check(origin, site, &app.base_url)
+        .map_err(|_| PageError::forbidden("The form did not come from a page of this server."))
+}
+
+/// The form that a page of ours sent.
+///
+/// # Errors
+/// It cannot be read, or says something twice.
+pub(super) async fn read_form(request: Request) -> Result<Parameters, PageError> {
+    let unreadable = |_: ClientError| PageError::unusable("The form cannot be read.");
+    let OAuthForm(form) = OAuthForm::from_request(request, &()).await.map_err(unreadable)?;
+    form.each_once().map_err(|_| PageError::unusable("The form says something twice."))?;
+    Ok(form)
 }
 
 impl App {

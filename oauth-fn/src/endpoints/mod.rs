@@ -1,5 +1,6 @@
 //! The endpoints, one file each: take the request apart, let others decide and write, answer.
 
+mod account;
 mod answer;
 mod authorize;
 mod callback;
@@ -8,6 +9,7 @@ mod landing;
 mod metadata;
 mod register;
 mod revoke;
+mod sign_in;
 mod token;
 
 use axum::Router;
@@ -50,6 +52,7 @@ fn front_channel() -> Router<App> {
     Router::new()
         .route("/authorize", get(authorize::authorize))
         .route("/consent", get(consent::ask).post(consent::decide))
+        .route("/account", get(account::show).post(account::act))
         // A sign-in is finished once, so a look at the headers alone must not do it.
         .route("/oauth-callback", get(callback::finish).head(callback::refuse))
         .layer(header(CACHE_CONTROL, "no-store"))

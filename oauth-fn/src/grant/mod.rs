@@ -1,5 +1,7 @@
 //! One authorization, from request to session. Each step consumes the one before it.
 
+mod connection;
+mod remembered_consent;
 mod session;
 mod sign_in;
 
@@ -8,21 +10,23 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use shared::clock::UnixTime;
 use shared::scope::Scopes;
-use shared::session::Identity;
+use shared::session::{Identity, SessionId};
 
 use crate::protocol::authorization_request::AuthorizationRequest;
 use crate::protocol::client_metadata::RefreshTokens;
-use crate::protocol::consent::UserApproved;
+use crate::protocol::consent::{Memory, UserApproved};
 use crate::protocol::destination::Destination;
 use crate::protocol::pkce::{CodeChallenge, PkceVerified};
 use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::token_request::CodeExchange;
 
+pub use connection::{Connection, ConnectionPlace, client_key};
+pub use remembered_consent::{REMEMBERED_FOR, RememberedApproval, RememberedConsents};
 pub use session::{
     ACCESS_TOKEN_LIFETIME, EntraRefreshToken, REFRESH_GRACE, REFRESH_TOKEN_LIFETIME, Renewed,
     SessionGrant, UpstreamTokens,
 };
-pub use sign_in::SignInAttempt;
+pub use sign_in::{Flow, SignInAttempt};
 
 /// How long a user may take over the consent page, and again over the sign-in.
 pub const FLOW_LIFETIME: Duration = Duration::from_mins(10);
@@ -55,8 +59,15 @@ impl Requested {
     }
 
     /// The user said yes: the sign-in may begin.
-    pub fn approve(self, _: UserApproved, now: UnixTime) -> Consented {
-        Consented { request: self.request, sign_in: SignInAttempt::new(now) }
+    pub fn approve(self, approved: UserApproved, now: UnixTime) -> Consented {
+        let approval = Approval::Asked(approved.memory());
+        Consented { request: self.request, approval, sign_in: SignInAttempt::new(now) }
+    }
+
+    /// The user said yes before, and does not want to be asked again.
+    pub fn approve_again(self, approved: RememberedApproval, now: UnixTime) -> Consented {
+        let approval = Approval::Remembered(approved.0);
+        Consented { request: self.request, approval, sign_in: SignInAttempt::new(now) }
     }
 
     /// The user said no: the client is to hear of it.
@@ -65,10 +76,22 @@ impl Requested {
     }
 }
 
+/// When the user said yes.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Approval {
+    /// Just now, on our page.
+    #[serde(rename = "a")]
+    Asked(Memory),
+    /// At this connection, which has to be the one of the user who signs in.
+    #[serde(rename = "r")]
+    Remembered(ConnectionPlace),
+}
+
 /// The user has allowed it and is on the way to Entra ID.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Consented {
     request: AuthorizationRequest,
+    approval: Approval,
     sign_in: SignInAttempt,
 }
 
@@ -78,15 +101,48 @@ impl Consented {
         &self.request.destination
     }
 
+    /// What was asked.
+    pub fn request(&self) -> &AuthorizationRequest {
+        &self.request
+    }
+
+    /// When the user allowed it.
+    pub fn approval(&self) -> &Approval {
+        &self.approval
+    }
+
+    /// The remembered consent does not hold: the user is to be asked after all.
+    pub fn ask(self, now: UnixTime) -> Requested {
+        Requested::new(self.request, now)
+    }
+
     /// The sign-in that follows the consent.
     pub fn sign_in(&self) -> &SignInAttempt {
         &self.sign_in
     }
 
-    /// Entra ID has said who it is: a code may be handed out.
-    pub fn fulfil(self, signed_in: SignedIn, now: UnixTime) -> Fulfilled {
+    /// Entra ID has said who it is: a code for `session` may be handed out, once the connection
+    /// is noted.
+    pub fn fulfil(
+        self,
+        session: SessionId,
+        signed_in: SignedIn,
+        now: UnixTime,
+    ) -> (Connection, Fulfilled) {
         let request = self.request;
-        Fulfilled {
+        // Counted from the approval, so that a repeated callback finds the row of the first.
+        let ends_at = self.sign_in.began_at().plus(SESSION_LIFETIME);
+        let connection = Connection {
+            session,
+            ends_at,
+            user: signed_in.identity.clone(),
+            client_id: request.client_id.clone(),
+            client_name: request.client_name.clone(),
+            scopes: request.scopes.clone(),
+            refresh_tokens: request.refresh_tokens,
+            since: self.sign_in.began_at(),
+        };
+        let fulfilled = Fulfilled {
             binding: CodeBinding {
                 client_id: request.client_id,
                 client_name: request.client_name,
@@ -97,9 +153,9 @@ impl Consented {
             },
             signed_in,
             code_expires_at: now.plus(CODE_LIFETIME),
-            // Counted from the approval, so that a repeated callback finds the row of the first.
-            ends_at: self.sign_in.began_at().plus(SESSION_LIFETIME),
-        }
+            ends_at,
+        };
+        (connection, fulfilled)
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use shared::clock::UnixTime;
 use shared::secret::{Secret, inside_seal};
 
-use super::FLOW_LIFETIME;
+use super::{Consented, FLOW_LIFETIME};
 
 /// A sign-in that a browser was sent to. It travels sealed in that browser.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -45,5 +45,26 @@ impl SignInAttempt {
     /// Whether it took too long.
     pub fn is_over(&self, now: UnixTime) -> bool {
         self.began_at.plus(FLOW_LIFETIME) <= now
+    }
+}
+
+/// What a sign-in is for.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub enum Flow {
+    /// A user looks after their own connections.
+    #[serde(rename = "a")]
+    Account(SignInAttempt),
+    /// A client gets a code.
+    #[serde(rename = "c")]
+    Client(Box<Consented>),
+}
+
+impl Flow {
+    /// The sign-in itself.
+    pub fn sign_in(&self) -> &SignInAttempt {
+        match self {
+            Self::Account(sign_in) => sign_in,
+            Self::Client(consented) => consented.sign_in(),
+        }
     }
 }

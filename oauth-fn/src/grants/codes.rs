@@ -1,10 +1,10 @@
 //! Grants by code: the row from the sign-in to the exchange.
 
 use shared::session::{ExpiryWeek, MintedToken, SessionId, Token};
-use shared::storage::{Record, ReplaceError, StoreError};
+use shared::storage::{InsertError, Record, ReplaceError, StoreError};
 
 use super::columns::{CODE, CodeColumn};
-use super::{Code, Grants, IssuedTokens, Row, StartError};
+use super::{Code, Grants, IssuedTokens, Row};
 use crate::grant::{CodeBinding, Exchanged, Fulfilled};
 
 impl Grants {
@@ -25,7 +25,7 @@ impl Grants {
             ends_at: fulfilled.ends_at,
         };
         let record = self.code_column.write(Record::default(), CODE, &token, &column);
-        self.insert(session.address(week), record).await?;
+        self.tables.insert(&session.address(week), record).await?;
         Ok(self.codes.mint(&token))
     }
 
@@ -80,6 +80,27 @@ impl Grants {
         let (record, answer) = self.issue(&record, place, &exchanged.renewed, self.clock.now());
         self.records.replace(&row.address, record, &row.version).await?;
         Ok(answer)
+    }
+}
+
+/// Why a grant was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// This sign-in was used before.
+    #[error("the sign-in was used before")]
+    AlreadyStarted,
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<InsertError> for StartError {
+    fn from(error: InsertError) -> Self {
+        match error {
+            InsertError::Exists => Self::AlreadyStarted,
+            InsertError::NoTable => Self::Store(StoreError::new(error)),
+            InsertError::Store(error) => Self::Store(error),
+        }
     }
 }
 

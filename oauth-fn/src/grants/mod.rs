@@ -6,7 +6,6 @@
 mod codes;
 mod columns;
 mod renewals;
-mod weekly;
 
 use std::sync::Arc;
 
@@ -24,10 +23,10 @@ use shared::storage::{Address, Record, RecordStore, Version};
 
 use self::columns::{ColumnSealer, UPSTREAM};
 use crate::grant::Renewed;
+use crate::weekly::WeeklyTables;
 
-pub use self::codes::{CodeState, FoundCode};
+pub use self::codes::{CodeState, FoundCode, StartError};
 pub use self::renewals::{FoundRefresh, Renewal};
-pub use self::weekly::StartError;
 
 /// The kind of token that a client gets in its redirect: `code` on the wire.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +52,7 @@ impl TokenKind for Refresh {
 #[derive(Debug)]
 pub struct Grants {
     records: Arc<dyn RecordStore>,
+    tables: WeeklyTables,
     clock: Arc<dyn Clock>,
     codes: TokenSealer<Code>,
     refresh_tokens: TokenSealer<Refresh>,
@@ -73,8 +73,11 @@ impl Grants {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let issuer = base_url.as_str();
+        let table_of = ExpiryWeek::table;
+        let tables = WeeklyTables::new(Arc::clone(&records), Arc::clone(&clock), table_of);
         Self {
             records,
+            tables,
             clock,
             codes: TokenSealer::new(grant_keys, issuer),
             refresh_tokens: TokenSealer::new(grant_keys, issuer),

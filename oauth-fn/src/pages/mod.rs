@@ -1,5 +1,7 @@
-//! What people see: the consent page, the error page and the landing page. Nothing else is HTML.
+//! What people see: the consent page, the account page, the error page and the landing page.
+//! Nothing else is HTML.
 
+mod account;
 mod client_setup;
 mod consent;
 mod display_name;
@@ -18,6 +20,7 @@ use http::header::{
 use http::{HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
+pub use account::{AccountPage, ConnectedClient};
 pub use client_setup::ClientSetup;
 pub use consent::ConsentPage;
 pub use error::ErrorPage;
@@ -38,7 +41,7 @@ static CONTENT_SECURITY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
     HeaderValue::try_from(policy).ok()
 });
 
-/// A page on its way out: what the three differ in. The headers they share are added here only.
+/// A page on its way out: what the four differ in. The headers they share are added here only.
 struct Page<T> {
     status: StatusCode,
     cache_control: &'static str,

@@ -1,5 +1,6 @@
 //! The answer of the user to the consent page, and the proof that it came from that page.
 
+use serde::{Deserialize, Serialize};
 use shared::base_url::PublicBaseUrl;
 
 use super::parameters::Parameters;
@@ -29,10 +30,44 @@ impl SameOrigin {
 #[error("the answer did not come from this server's consent page")]
 pub struct CrossSite;
 
+/// Proof that the user came by themselves: by an application that opened the browser, an address
+/// that was typed, or a link of ours. No other page sent them, not even one of a sibling domain.
+/// Only [`OwnNavigation::check`] makes one.
+#[derive(Debug)]
+#[must_use]
+pub struct OwnNavigation(());
+
+impl OwnNavigation {
+    /// Judges what the browser says of a navigation (Fetch Metadata Request Headers: `site`,
+    /// `mode` and `dest`). A browser that says nothing proves nothing.
+    pub fn check(site: Option<&str>, mode: Option<&str>, dest: Option<&str>) -> Option<Self> {
+        let own = matches!(site, Some("none" | "same-origin"));
+        (own && mode == Some("navigate") && dest == Some("document")).then_some(Self(()))
+    }
+}
+
+/// Whether a consent is to be remembered in this browser.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Memory {
+    /// The user asked for it.
+    #[serde(rename = "k")]
+    Kept,
+    /// The user did not.
+    #[serde(rename = "n")]
+    None,
+}
+
 /// Proof that the user allowed what the consent page named. Only [`Decision::read`] makes one.
 #[derive(Debug)]
 #[must_use]
-pub struct UserApproved(());
+pub struct UserApproved(Memory);
+
+impl UserApproved {
+    /// Whether the user does not want to be asked again.
+    pub fn memory(self) -> Memory {
+        self.0
+    }
+}
 
 /// What the user decided.
 #[derive(Debug)]
@@ -50,7 +85,10 @@ impl Decision {
     /// There is none, or an unknown one.
     pub fn read(form: &Parameters, _: &SameOrigin) -> Result<Self, NoDecision> {
         match form.get("decision") {
-            Some("allow") => Ok(Self::Allow(UserApproved(()))),
+            Some("allow") => {
+                let kept = form.get("remember").is_some();
+                Ok(Self::Allow(UserApproved(if kept { Memory::Kept } else { Memory::None })))
+            }
             Some("deny") => Ok(Self::Deny),
             _ => Err(NoDecision),
         }

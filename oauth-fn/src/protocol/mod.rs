@@ -1,5 +1,6 @@
 //! What the RFCs say, as decisions over values: nothing here waits, and nothing here knows HTTP.
 
+pub mod account;
 pub mod authorization_request;
 pub mod client_authentication;
 pub mod client_metadata;

@@ -13,6 +13,7 @@ pub(super) struct Provider {
     pub(super) authorization_endpoint: Url,
     pub(super) token_endpoint: Url,
     pub(super) jwks_uri: Url,
+    pub(super) end_session_endpoint: Option<Url>,
 }
 
 impl Provider {
@@ -31,9 +32,13 @@ impl Provider {
         let templated = self.issuer.contains("{tenantid}")
             && Url::parse(&self.issuer).is_ok_and(|own| own.origin() == issuer.origin());
         let same_issuer = templated || self.issuer == issuer.as_str();
-        let endpoints = [&self.authorization_endpoint, &self.token_endpoint, &self.jwks_uri];
-        let safe = endpoints.iter().all(|url| url.scheme() == "https")
-            || endpoints.iter().all(|url| url.origin() == issuer.origin());
+        let endpoints = || {
+            [&self.authorization_endpoint, &self.token_endpoint, &self.jwks_uri]
+                .into_iter()
+                .chain(&self.end_session_endpoint)
+        };
+        let safe = endpoints().all(|url| url.scheme() == "https")
+            || endpoints().all(|url| url.origin() == issuer.origin());
         if same_issuer && safe {
             Ok(self)
         } else {
@@ -52,6 +57,7 @@ mod tests {
             authorization_endpoint: Url::parse("https://login.example/authorize").unwrap(),
             token_endpoint: Url::parse(token_endpoint).unwrap(),
             jwks_uri: Url::parse("https://login.example/keys").unwrap(),
+            end_session_endpoint: Url::parse("https://login.example/sign-out").ok(),
         };
         provider.checked(&Url::parse("https://login.example/t/v2.0").unwrap()).is_ok()
     }

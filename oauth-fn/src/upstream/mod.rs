@@ -93,6 +93,17 @@ impl Upstream {
         Ok(url)
     }
 
+    /// Where the browser goes to sign out, and from there to `back`; nothing if Entra ID does not
+    /// say (`OpenID Connect` RP-Initiated Logout 1.0 section 2).
+    pub async fn sign_out_url(&self, back: &Url) -> Option<Url> {
+        let provider = self.provider().await.ok()?;
+        let mut url = provider.end_session_endpoint.clone()?;
+        url.query_pairs_mut()
+            .append_pair("client_id", &self.config.client_id)
+            .append_pair("post_logout_redirect_uri", back.as_str());
+        Some(url)
+    }
+
     /// Redeems the code that the browser brought back, and learns who signed in.
     ///
     /// # Errors

@@ -88,7 +88,8 @@ impl TryFrom<String> for DirectoryId {
 pub struct InvalidDirectoryId;
 
 /// The name of one session, for as long as it lives: 128 bits, unguessable.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(transparent)]
 pub struct SessionId([u8; 16]);
 
 impl SessionId {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::clock::UnixTime;
@@ -10,7 +11,8 @@ use crate::storage::TableName;
 const DAY: u64 = 86_400;
 
 /// Weeks since Monday, 29 December 1969.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
 pub struct ExpiryWeek(u16);
 
 impl ExpiryWeek {

@@ -1,4 +1,4 @@
-//! What the three pages have in common: headers, nothing from elsewhere, and inert user input.
+//! What the four pages have in common: headers, nothing from elsewhere, and inert user input.
 
 mod contrast;
 
@@ -9,10 +9,16 @@ use http::{HeaderMap, StatusCode};
 use scraper::{Html, Selector};
 use sha2::{Digest, Sha256};
 use shared::base_url::PublicBaseUrl;
+use shared::clock::UnixTime;
 use shared::scope::Scopes;
+use shared::session::{Identity, SessionId};
 use url::Url;
 
-use crate::pages::{ClientSetup, ConsentPage, ErrorPage, LandingPage};
+use crate::grant::Connection;
+use crate::pages::{
+    AccountPage, ClientSetup, ConnectedClient, ConsentPage, ErrorPage, LandingPage,
+};
+use crate::protocol::client_metadata::RefreshTokens;
 
 const BASE_URL: &str = "https://gateway.example.com";
 
@@ -54,6 +60,28 @@ fn error() -> Response {
         correlation_id: "0f8fad5bd9cb469f",
     }
     .into_response()
+}
+
+/// The account page of a user who is connected through one client; both chose their names.
+fn account(user: &str, client: &str) -> Response {
+    let id = |text: &str| text.to_owned().try_into().unwrap();
+    let now = UnixTime::from_secs(1_797_206_400);
+    let connection = Connection {
+        session: SessionId::derived_from(b"state"),
+        ends_at: now,
+        user: Identity { tenant_id: id("t"), object_id: id("o"), name: user.to_owned() },
+        client_id: client.to_owned(),
+        client_name: client.to_owned(),
+        scopes: Scopes::all(),
+        refresh_tokens: RefreshTokens::Issued,
+        since: now,
+    };
+    let clients = vec![ConnectedClient::of(&connection)];
+    AccountPage::Visitor { name: user, clients }.into_response()
+}
+
+fn ordinary_account() -> Response {
+    account("Alice", "Claude Code")
 }
 
 fn landing() -> Response {
@@ -103,6 +131,8 @@ fn header_list(headers: &HeaderMap) -> Vec<(&str, &str)> {
 async fn each_page_has_exactly_its_headers_and_allows_only_its_own_style() {
     for (page, status, cache_control, referrer_policy) in [
         (ordinary_consent(), StatusCode::OK, "no-store", "same-origin"),
+        (ordinary_account(), StatusCode::OK, "no-store", "same-origin"),
+        (AccountPage::Stranger.into_response(), StatusCode::OK, "no-store", "same-origin"),
         (error(), StatusCode::BAD_REQUEST, "no-store", "no-referrer"),
         (landing(), StatusCode::OK, "public, max-age=300", "no-referrer"),
     ] {
@@ -136,7 +166,7 @@ async fn each_page_has_exactly_its_headers_and_allows_only_its_own_style() {
 
 #[tokio::test]
 async fn nothing_runs_and_nothing_loads_from_elsewhere() {
-    for page in [ordinary_consent(), error(), landing()] {
+    for page in [ordinary_consent(), ordinary_account(), error(), landing()] {
         let html = html(page).await;
 
         let document = Html::parse_document(&html);
@@ -161,7 +191,7 @@ async fn nothing_runs_and_nothing_loads_from_elsewhere() {
 
 #[tokio::test]
 async fn each_page_tells_its_language_and_title_and_has_one_heading_and_one_main_part() {
-    for page in [ordinary_consent(), error(), landing()] {
+    for page in [ordinary_consent(), ordinary_account(), error(), landing()] {
         let document = document(page).await;
 
         assert_eq!(attributes(&document, "html", "lang"), ["en"]);
@@ -185,6 +215,19 @@ async fn a_hostile_name_is_shown_as_text_and_changes_no_element() {
         assert_eq!(shape(&document), ordinary, "{name}");
         let shown = crate::pages::display_name::DisplayName::from(name).to_string();
         assert_eq!(texts(&document, "h1 > bdi"), [shown]);
+    }
+}
+
+#[tokio::test]
+async fn hostile_names_change_no_element_of_the_account_page() {
+    let ordinary = shape(&document(ordinary_account()).await);
+
+    for name in HOSTILE {
+        let document = document(account(name, name)).await;
+
+        assert_eq!(shape(&document), ordinary, "{name}");
+        let shown = crate::pages::display_name::DisplayName::from(name).to_string();
+        assert_eq!(texts(&document, "bdi"), [shown.as_str(), &shown]);
     }
 }
 
@@ -222,7 +265,9 @@ async fn the_consent_form_posts_the_request_with_either_decision() {
 
     assert_eq!(attributes(&document, "form", "action"), ["/consent"]);
     assert_eq!(attributes(&document, "form", "method"), ["post"]);
-    assert_eq!(attributes(&document, "form input", "name"), ["request"]);
+    assert_eq!(attributes(&document, "form input", "name"), ["request", "remember"]);
+    assert_eq!(attributes(&document, "input[name=remember]", "type"), ["checkbox"]);
+    assert_eq!(attributes(&document, "input[checked]", "name"), Vec::<String>::new());
     assert_eq!(attributes(&document, "form button[name=decision]", "value"), ["deny", "allow"]);
     assert_eq!(texts(&document, "form button"), ["Deny", "Allow"]);
 }
@@ -281,6 +326,21 @@ async fn a_client_that_asks_for_no_scope_is_said_to_ask_for_no_more() {
 
     assert_eq!(texts(&document, ".access li"), ["See your name and tenant"]);
     assert!(texts(&document, "main").concat().contains("your snippets stay closed to it"));
+}
+
+#[tokio::test]
+async fn the_account_page_names_each_program_its_rights_and_its_buttons() {
+    let document = document(ordinary_account()).await;
+
+    assert_eq!(texts(&document, ".name"), ["Claude Code"]);
+    assert_eq!(texts(&document, ".connections .quiet"), ["Since 2026-12-14"]);
+    assert_eq!(texts(&document, ".connections .access li").len(), 2);
+    assert_eq!(texts(&document, "button"), ["Revoke", "Revoke all", "Sign out"]);
+    let actions = attributes(&document, "button[name=action]", "value");
+    assert_eq!(actions, ["revoke", "revoke-all", "sign-out"]);
+    let labels = attributes(&document, "button", "aria-label");
+    assert_eq!(labels, ["Revoke Claude Code"]);
+    assert_eq!(attributes(&document, "form", "action"), ["/account", "/account"]);
 }
 
 #[tokio::test]

@@ -1,0 +1,121 @@
+//! Who is connected through which client: a sealed row for each sign-in, so that users and
+//! administrators can look, and revoke. It holds nothing that opens a session.
+//!
+//! A row lies in the partition of its user, in a table for the week in which the session ends at
+//! the latest. It is written before the session's own row and outlives it; whether the session
+//! still lives, its own row tells.
+
+use std::sync::Arc;
+
+use shared::clock::Clock;
+use shared::seal::{KeyRing, NotOpened, Purpose, Sealer};
+use shared::session::ExpiryWeek;
+use shared::storage::{
+    Address, InsertError, Key, Place, Record, RecordStore, StoreError, Versioned,
+};
+
+use crate::grant::{Connection, ConnectionPlace, SESSION_LIFETIME};
+use crate::weekly::WeeklyTables;
+
+/// The one column of a row.
+const COLUMN: &str = "connection";
+
+/// The store of connections.
+#[derive(Debug)]
+pub struct Connections {
+    records: Arc<dyn RecordStore>,
+    clock: Arc<dyn Clock>,
+    tables: WeeklyTables,
+    sealer: Sealer,
+}
+
+impl Connections {
+    /// Connections in `records`, under keys that mcp-fn does not have.
+    pub fn new(grant_keys: &KeyRing, records: Arc<dyn RecordStore>, clock: Arc<dyn Clock>) -> Self {
+        let table_of = ExpiryWeek::users_table;
+        let tables = WeeklyTables::new(Arc::clone(&records), Arc::clone(&clock), table_of);
+        Self { records, clock, tables, sealer: grant_keys.sealer(Purpose::Connection) }
+    }
+
+    /// Notes a connection. One that is noted already stays as it is.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub async fn note(&self, connection: &Connection) -> Result<(), StoreError> {
+        let address = connection.place().address();
+        let text = serde_json::to_vec(connection).map_err(StoreError::new)?;
+        let day = self.clock.now().day();
+        let sealed = self.sealer.seal(day, &address.place(COLUMN), &text);
+        match self.tables.insert(&address, Record::default().with(COLUMN, sealed)).await {
+            Ok(()) | Err(InsertError::Exists) => Ok(()),
+            Err(InsertError::Store(error)) => Err(error),
+            Err(error @ InsertError::NoTable) => Err(StoreError::new(error)),
+        }
+    }
+
+    /// Whether the connection at `place` is noted still: nobody has revoked it.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub async fn stands(&self, place: &ConnectionPlace) -> Result<bool, StoreError> {
+        Ok(self.records.get(&place.address()).await?.is_some())
+    }
+
+    /// Every connection of the user `user` whose session may still live, the latest first.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub async fn of_user(&self, user: &Key) -> Result<Vec<Connection>, StoreError> {
+        let mut connections = Vec::new();
+        for week in self.weeks() {
+            let rows = self.records.list(&week.users_table(), user).await?;
+            connections.extend(rows.into_iter().filter_map(|(row, found)| {
+                let (table, partition) = (week.users_table(), user.clone());
+                self.open(&Address { table, partition, row }, &found)
+            }));
+        }
+        connections.sort_by_key(|connection| std::cmp::Reverse(connection.since));
+        Ok(connections)
+    }
+
+    /// The weeks in which sessions of today may end.
+    pub fn weeks(&self) -> impl Iterator<Item = ExpiryWeek> + use<> {
+        let now = self.clock.now();
+        ExpiryWeek::of(now).through(ExpiryWeek::of(now.plus(SESSION_LIFETIME)))
+    }
+
+    /// One page of the connections of everybody whose sessions end in `week`, and where the next
+    /// page begins.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub async fn page(
+        &self,
+        week: ExpiryWeek,
+        place: Option<&Place>,
+    ) -> Result<(Vec<Connection>, Option<Place>), StoreError> {
+        let page = self.records.page(&week.users_table(), place).await?;
+        let rows = page.records.iter();
+        let connections = rows.filter_map(|(address, found)| self.open(address, found)).collect();
+        Ok((connections, page.next))
+    }
+
+    /// Forgets a connection: it is not listed any more, and no remembered consent stands on it.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub async fn forget(&self, connection: &Connection) -> Result<(), StoreError> {
+        self.records.remove(&connection.place().address()).await
+    }
+
+    fn open(&self, address: &Address, found: &Versioned) -> Option<Connection> {
+        let sealed = found.record.column(COLUMN).unwrap_or_default();
+        let opened = self.sealer.open(&address.place(COLUMN), sealed);
+        let read = opened
+            .and_then(|opened| serde_json::from_slice(&opened.plaintext).map_err(|_| NotOpened));
+        if read.is_err() {
+            tracing::warn!(%address, audit = "integrity", "the row of a connection does not open");
+        }
+        read.ok().filter(|connection: &Connection| !connection.is_over(self.clock.now()))
+    }
+}

@@ -1,0 +1,148 @@
+//! `GET` and `POST /account`: a user looks after their own connections.
+//!
+//! A visit begins with a sign-in at Entra ID and lasts a quarter of an hour. It gives no token and
+//! opens no session: it can look, revoke and end.
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use http::{HeaderMap, StatusCode};
+use shared::serve::to_completion;
+use shared::session::Identity;
+use shared::storage::{Key, StoreError};
+
+use super::answer::{PageError, redirect};
+use super::callback::CallbackError;
+use super::consent::{check_origin, read_form};
+use super::sign_in::begin;
+use crate::App;
+use crate::browser::Visit;
+use crate::grant::{Connection, Flow, SignInAttempt};
+use crate::pages::{AccountPage, ConnectedClient};
+use crate::protocol::account::AccountAction;
+use crate::upstream::UpstreamError;
+
+const PATH: &str = "/account";
+/// How many rows are read at once for one page.
+const QUESTIONS_AT_ONCE: usize = 16;
+
+/// `GET /account`: the user's connections, or the way to sign in.
+pub(super) async fn show(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let Some(visit) = app.browsers.open_visit(&headers, app.clock.now()) else {
+        return Ok(AccountPage::Stranger.into_response());
+    };
+    let live = app.live_connections(&visit.user).await;
+    let connections = live.map_err(|error| PageError::unavailable(&error))?;
+    let clients = by_client(&connections);
+    Ok(AccountPage::Visitor { name: &visit.user.name, clients }.into_response())
+}
+
+/// `POST /account`: a button of the page was pressed.
+pub(super) async fn act(State(app): State<App>, request: Request) -> Result<Response, PageError> {
+    let headers = request.headers().clone();
+    let same_origin = check_origin(&app, &headers)?;
+    let form = read_form(request).await?;
+    let action = AccountAction::read(&form, &same_origin)
+        .map_err(|_| PageError::unusable("The page was sent without anything to do."))?;
+    if action == AccountAction::SignIn {
+        let flow = Flow::Account(SignInAttempt::new(app.clock.now()));
+        let begun = begin(&app, &flow, &headers, StatusCode::SEE_OTHER).await;
+        return begun.map_err(|error| PageError::sign_in_unreachable(&error));
+    }
+    let visit = app.browsers.open_visit(&headers, app.clock.now()).ok_or_else(|| {
+        PageError::forbidden("You are not signed in here, or not for the last quarter of an hour.")
+    })?;
+    let client = match action {
+        AccountAction::SignIn | AccountAction::SignOut => return sign_out(&app, &headers).await,
+        AccountAction::Revoke(client) => Some(client),
+        AccountAction::RevokeAll => None,
+    };
+    // It ends what it began to end, even if the browser goes away.
+    let revoked = to_completion(revoke(app.clone(), visit.user, client)).await;
+    revoked.map_err(StoreError::new).flatten().map_err(|error| PageError::unavailable(&error))?;
+    Ok(redirect(StatusCode::SEE_OTHER, &app.base_url.at(PATH), None))
+}
+
+/// The sign-in that began here has come to its end: the visit begins.
+pub(super) async fn arrive(
+    app: &App,
+    sign_in: &SignInAttempt,
+    answer: Result<String, CallbackError>,
+) -> Result<Response, PageError> {
+    let signed_in = match answer {
+        Ok(code) => app.upstream.redeem(&code, sign_in).await.map_err(CallbackError::from),
+        Err(error) => Err(error),
+    };
+    let signed_in = signed_in.map_err(|error| match error {
+        CallbackError::Upstream(error @ UpstreamError::Unavailable(_)) => {
+            PageError::sign_in_unreachable(&error)
+        }
+        error => PageError::sign_in_failed(&error),
+    })?;
+    // The tokens of Entra ID end here: a visit needs none.
+    let user = signed_in.identity;
+    let (tenant, key) = (user.tenant_id.as_str().to_owned(), user.user_key());
+    tracing::info!(audit = "account_visited", tenant, user = key.as_str(), "a user looks around");
+    let now = app.clock.now();
+    let cookie = app.browsers.seal_visit(&Visit::new(user, now), now);
+    Ok(redirect(StatusCode::FOUND, &app.base_url.at(PATH), cookie))
+}
+
+async fn sign_out(app: &App, headers: &HeaderMap) -> Result<Response, PageError> {
+    let back = app.base_url.url_at(PATH);
+    let location = app.upstream.sign_out_url(&back).await.unwrap_or(back);
+    let cookies = app.browsers.forget_everything(headers);
+    Ok(redirect(StatusCode::SEE_OTHER, location.as_str(), cookies))
+}
+
+/// Ends the sessions of `user`, those of one client or all, with the consents that stand on them.
+async fn revoke(app: App, user: Identity, client: Option<Key>) -> Result<(), StoreError> {
+    let connections = app.connections.of_user(&user.user_key()).await?;
+    let meant = |connection: &&Connection| {
+        client.as_ref().is_none_or(|client| connection.client_key() == *client)
+    };
+    let mut revoked = 0;
+    for connection in connections.iter().filter(meant) {
+        app.grants.disconnect(connection).await?;
+        app.connections.forget(connection).await?;
+        revoked += 1;
+    }
+    let (tenant, user) = (user.tenant_id.as_str(), user.user_key());
+    tracing::info!(
+        audit = "sessions_revoked_by_user",
+        tenant,
+        user = user.as_str(),
+        client = client.as_ref().map(Key::as_str),
+        revoked,
+        "a user ended sessions"
+    );
+    Ok(())
+}
+
+impl App {
+    /// The connections of a user whose sessions live.
+    async fn live_connections(&self, user: &Identity) -> Result<Vec<Connection>, StoreError> {
+        let noted = self.connections.of_user(&user.user_key()).await?;
+        let asked = stream::iter(noted).map(|connection| async {
+            let lives = self.grants.lives(&connection).await?;
+            Ok::<_, StoreError>(lives.then_some(connection))
+        });
+        let live: Vec<_> = asked.buffered(QUESTIONS_AT_ONCE).try_collect().await?;
+        Ok(live.into_iter().flatten().collect())
+    }
+}
+
+/// One entry for each client, in the order of the latest sign-in.
+fn by_client(connections: &[Connection]) -> Vec<ConnectedClient<'_>> {
+    let mut clients: Vec<ConnectedClient<'_>> = Vec::new();
+    for connection in connections {
+        match clients.iter_mut().find(|client| client.is_of(connection)) {
+            Some(client) => client.add(connection),
+            None => clients.push(ConnectedClient::of(connection)),
+        }
+    }
+    clients
+}

@@ -1,0 +1,305 @@
+//! A consent that is remembered spares its user the page, and nobody else (threats 10 and 11, the
+//! defects S2 and S3 of the original).
+
+use std::time::Duration;
+
+use local::identity_provider::Person;
+use local::{Data, Options, Stack};
+use reqwest::StatusCode;
+use serde_json::json;
+use url::Url;
+
+use crate::client::{Browser, Client, hidden_input};
+use crate::system::{Answer, System, http_client};
+
+/// Allows `client` in this browser, signs in as `name`, and asks not to be asked again.
+async fn remember(system: &System, browser: &Browser, client: &Client, name: &str) -> String {
+    let request = browser.consent_page(&client.authorization(system)).await;
+    let answer = allow_for_good(system, browser, &request).await;
+    let callback = browser.press(&answer.location(), name).await;
+    browser.open(callback).await.sent("code").unwrap()
+}
+
+/// Sends the consent page with both the button and the box.
+async fn allow_for_good(system: &System, browser: &Browser, request: &str) -> Answer {
+    let form = [("request", request), ("decision", "allow"), ("remember", "yes")];
+    let origin = system.url("");
+    let origin = [("origin", origin.as_str()), ("sec-fetch-site", "same-origin")];
+    let answer = browser.decide_from(system, &origin, &form).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+    answer
+}
+
+/// The cookie of the remembered consents that `answer` sets, without its attributes.
+fn consents_cookie(answer: &Answer) -> String {
+    let cookies = answer.headers.get_all("set-cookie").iter();
+    let mut set = cookies.map(|cookie| cookie.to_str().unwrap());
+    let cookie = set.find(|cookie| cookie.starts_with("mcp-consents=")).unwrap();
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+/// Where a browser is sent that an application opened at `url`.
+async fn led_to(browser: &Browser, url: &Url) -> String {
+    browser.navigate(url, "none").await.location().path().to_owned()
+}
+
+const ENTRA_ID: &str = "/dev-idp/authorize";
+const PAGE: &str = "/consent";
+
+#[tokio::test]
+async fn a_remembered_client_signs_in_again_without_the_page() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let browser = Browser::new();
+    let first = remember(&system, &browser, &client, "alice").await;
+    assert_eq!(system.redeem(&client, &first).await.status, StatusCode::OK);
+
+    for _ in 0..2 {
+        let to_entra_id = browser.navigate(client.authorization(&system), "none").await;
+        let callback = browser.sign_in(&to_entra_id.location()).await;
+        let code = browser.open(callback).await.sent("code").unwrap();
+
+        let tokens = system.redeem(&client, &code).await.tokens();
+
+        assert!(system.takes(&tokens.access_token).await);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_remembered_unless_the_user_asks_for_it() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let browser = Browser::new();
+
+    browser.code(&system, &client).await;
+
+    assert_eq!(led_to(&browser, &client.authorization(&system)).await, PAGE);
+}
+
+#[tokio::test]
+async fn a_remembered_consent_covers_what_was_allowed_and_no_more() {
+    let system = System::start().await;
+    let mut client = system.client("App").await;
+    client.scope = Some("snippets:read");
+    let browser = Browser::new();
+    remember(&system, &browser, &client, "alice").await;
+    let with = |changes: &[(&str, &str)]| client.authorization_with(&system, changes);
+
+    assert_eq!(led_to(&browser, &with(&[])).await, ENTRA_ID);
+    assert_eq!(led_to(&browser, &with(&[("state", "other")])).await, ENTRA_ID);
+    assert_eq!(led_to(&browser, &with(&[("scope", "snippets:read snippets:write")])).await, PAGE);
+    assert_eq!(led_to(&browser, &with(&[("scope", "snippets:write")])).await, PAGE);
+    assert_eq!(led_to(&browser, &with(&[("scope", "")])).await, PAGE, "all scopes");
+    let resource = browser.navigate(with(&[("resource", "https://else.example/mcp")]), "none");
+    assert_eq!(resource.await.sent("error").as_deref(), Some("invalid_target"));
+}
+
+#[tokio::test]
+async fn a_remembered_consent_is_for_one_client_and_one_redirect_uri() {
+    let system = System::start().await;
+    let uris = ["http://127.0.0.1:41000/callback", "http://127.0.0.1:41000/other"];
+    let register = |name: &'static str| {
+        let registration = json!({ "client_name": name, "redirect_uris": uris });
+        let system = &system;
+        async move { system.register(&registration).await.json()["client_id"].to_string() }
+    };
+    let id = register("App").await.trim_matches('"').to_owned();
+    let other_id = register("Another").await.trim_matches('"').to_owned();
+    let browser = Browser::new();
+    remember(&system, &browser, &Client::new(&id, uris[0]), "alice").await;
+    let led = async |id: &str, uri: &str| {
+        led_to(&browser, &Client::new(id, uri).authorization(&system)).await
+    };
+
+    assert_eq!(led(&id, uris[0]).await, ENTRA_ID);
+    assert_eq!(led(&id, "http://127.0.0.1:52000/callback").await, ENTRA_ID, "any loopback port");
+    assert_eq!(led(&id, uris[1]).await, PAGE);
+    assert_eq!(led(&other_id, uris[0]).await, PAGE);
+}
+
+#[tokio::test]
+async fn only_a_navigation_of_the_users_own_is_silent() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let browser = Browser::new();
+    remember(&system, &browser, &client, "alice").await;
+    let url = client.authorization(&system);
+
+    for (site, place) in [
+        ("none", ENTRA_ID),
+        ("same-origin", ENTRA_ID),
+        ("same-site", PAGE),
+        ("cross-site", PAGE),
+        ("unknown", PAGE),
+    ] {
+        assert_eq!(browser.navigate(&url, site).await.location().path(), place, "{site}");
+    }
+    assert_eq!(browser.open(&url).await.location().path(), PAGE, "a browser that says nothing");
+}
+
+#[tokio::test]
+async fn another_user_of_the_browser_is_asked_and_gets_no_code_before() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let browser = Browser::new();
+    remember(&system, &browser, &client, "alice").await;
+    let before = system.oauth_calls();
+
+    let to_entra_id = browser.navigate(client.authorization(&system), "none").await;
+    let callback = browser.press(&to_entra_id.location(), "bob").await;
+    let answer = browser.open(callback).await;
+
+    assert_eq!(answer.location().path(), PAGE);
+    assert_eq!(system.oauth_calls().writes, before.writes);
+    let request = hidden_input(&browser.open(answer.location()).await.body, "request");
+    let allowed = browser.decide(&system, &request, "allow").await;
+    let callback = browser.press(&allowed.location(), "bob").await;
+    assert!(browser.open(callback).await.sent("code").is_some());
+}
+
+#[tokio::test]
+async fn each_user_of_the_browser_may_be_remembered_and_another_browser_is_not() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let browser = Browser::new();
+    remember(&system, &browser, &client, "alice").await;
+    remember(&system, &browser, &client, "bob").await;
+
+    let to_entra_id = browser.navigate(client.authorization(&system), "none").await;
+    let callback = browser.press(&to_entra_id.location(), "bob").await;
+
+    assert!(browser.open(callback).await.sent("code").is_some());
+    assert_eq!(led_to(&Browser::new(), &client.authorization(&system)).await, PAGE);
+}
+
+#[tokio::test]
+async fn a_revoked_program_is_not_remembered_any_more() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let browser = Browser::new();
+    remember(&system, &browser, &client, "alice").await;
+    let elsewhere = Browser::new();
+    elsewhere.visit(&system, "alice").await;
+    elsewhere.act(&system, &[("action", "revoke-all")]).await;
+
+    let to_entra_id = browser.navigate(client.authorization(&system), "none").await;
+    let callback = browser.sign_in(&to_entra_id.location()).await;
+
+    assert_eq!(browser.open(callback).await.location().path(), PAGE);
+}
+
+#[tokio::test]
+async fn a_later_decision_replaces_the_remembered_one() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    for decision in ["deny", "allow"] {
+        let browser = Browser::new();
+        remember(&system, &browser, &client, "alice").await;
+        let cross_site = browser.navigate(client.authorization(&system), "cross-site").await;
+        let request = hidden_input(&browser.open(cross_site.location()).await.body, "request");
+
+        browser.decide(&system, &request, decision).await;
+
+        assert_eq!(led_to(&browser, &client.authorization(&system)).await, PAGE, "{decision}");
+    }
+}
+
+#[tokio::test]
+async fn a_consent_is_remembered_for_thirty_days() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let browser = Browser::new();
+    remember(&system, &browser, &client, "alice").await;
+
+    system.clock.advance(Duration::from_secs(30 * 86_400 - 1));
+    assert_eq!(led_to(&browser, &client.authorization(&system)).await, ENTRA_ID);
+
+    system.clock.advance(Duration::from_secs(1));
+    assert_eq!(led_to(&browser, &client.authorization(&system)).await, PAGE);
+}
+
+#[tokio::test]
+async fn a_forged_cookie_or_one_of_a_removed_key_counts_for_nothing() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let browser = Browser::new();
+    let request = browser.consent_page(&client.authorization(&system)).await;
+    let allowed = allow_for_good(&system, &browser, &request).await;
+    let callback = browser.sign_in(&allowed.location()).await;
+    let good = consents_cookie(&browser.open(callback).await);
+    let led = async |system: &System, client: &Client, cookie: &str| {
+        let request = system.http.get(client.authorization(system)).header("cookie", cookie);
+        let request = request.header("sec-fetch-site", "none").header("sec-fetch-mode", "navigate");
+        Answer::of(request.header("sec-fetch-dest", "document")).await.location().path().to_owned()
+    };
+    assert_eq!(led(&system, &client, &good).await, ENTRA_ID);
+
+    let last = if good.ends_with('A') { "B" } else { "A" };
+    let changed = format!("{}{last}", &good[..good.len() - 1]);
+    for forged in [changed.as_str(), "mcp-consents=", "mcp-consents=W10", "mcp-consents=%5B%5D"] {
+        assert_eq!(led(&system, &client, forged).await, PAGE, "{forged}");
+    }
+    let of_other_keys = System::start().await;
+    let its_client = of_other_keys.client("App").await;
+    assert_eq!(led(&of_other_keys, &its_client, &good).await, PAGE);
+}
+
+#[tokio::test]
+async fn a_browser_remembers_few_consents_and_the_cookie_stays_small() {
+    let system = System::start().await;
+    let browser = Browser::new();
+    let (mut clients, mut largest) = (Vec::new(), 0);
+    for number in 0..14 {
+        let client = system.client(&format!("App {number}")).await;
+        system.clock.advance(Duration::from_secs(1));
+        let request = browser.consent_page(&client.authorization(&system)).await;
+        let allowed = allow_for_good(&system, &browser, &request).await;
+        let callback = browser.sign_in(&allowed.location()).await;
+        let answer = browser.open(callback).await;
+        largest = largest.max(consents_cookie(&answer).len());
+        clients.push(client);
+    }
+
+    assert_eq!(led_to(&browser, &clients[13].authorization(&system)).await, ENTRA_ID);
+    assert_eq!(led_to(&browser, &clients[2].authorization(&system)).await, ENTRA_ID);
+    assert_eq!(led_to(&browser, &clients[1].authorization(&system)).await, PAGE);
+    assert!(largest < 3800, "{largest} bytes");
+}
+
+#[tokio::test]
+async fn a_silent_sign_in_costs_one_read_more() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let browser = Browser::new();
+    remember(&system, &browser, &client, "alice").await;
+    let before = system.oauth_calls();
+
+    let to_entra_id = browser.navigate(client.authorization(&system), "none").await;
+    let callback = browser.sign_in(&to_entra_id.location()).await;
+    let code = browser.open(callback).await.sent("code").unwrap();
+    system.redeem(&client, &code).await.tokens();
+
+    let after = system.oauth_calls();
+    assert_eq!((after.reads - before.reads, after.writes - before.writes), (2, 3));
+}
+
+#[tokio::test]
+async fn a_remembered_consent_survives_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = Data::Directory(directory.path().to_owned());
+    let first = System::start_on(data.clone()).await;
+    let client = first.client("App").await;
+    let browser = Browser::new();
+    remember(&first, &browser, &client, "alice").await;
+    let System { stack, clock, .. } = first;
+    let listen = stack.base_url().authority().parse().unwrap();
+    stack.stop().await;
+
+    let sign_in_as = Some(Person::Alice);
+    let options = Options { listen, data, sign_in_as, clock: clock.clone(), ..Options::default() };
+    let second = System { stack: Stack::start(options).await.unwrap(), clock, http: http_client() };
+    let to_entra_id = browser.navigate(client.authorization(&second), "none").await;
+    let callback = browser.open(to_entra_id.location()).await;
+
+    assert!(browser.open(callback.location()).await.sent("code").is_some());
+}
