@@ -16,6 +16,7 @@ mod faults;
 mod mcp;
 mod metadata;
 mod outage;
+mod prompt;
 mod refresh;
 mod registration;
 mod remembered_consent;

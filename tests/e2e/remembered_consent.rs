@@ -1,6 +1,7 @@
 //! A consent that is remembered spares its user the page, and nobody else (threats 10 and 11, the
 //! defects S2 and S3 of the original).
 
+use std::path::Path;
 use std::time::Duration;
 
 use local::identity_provider::Person;
@@ -135,6 +136,42 @@ async fn only_a_navigation_of_the_users_own_is_silent() {
         assert_eq!(browser.navigate(&url, site).await.location().path(), place, "{site}");
     }
     assert_eq!(browser.open(&url).await.location().path(), PAGE, "a browser that says nothing");
+}
+
+#[tokio::test]
+async fn a_client_may_want_the_page_all_the_same_or_no_page_at_all() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let browser = Browser::new();
+    remember(&system, &browser, &client, "alice").await;
+    let with = |prompt: &'static str| client.authorization_with(&system, &[("prompt", prompt)]);
+
+    assert_eq!(led_to(&browser, &with("consent")).await, PAGE);
+    assert_eq!(led_to(&browser, &with("consent login")).await, PAGE);
+    assert_eq!(led_to(&browser, &with("login")).await, ENTRA_ID);
+    let silent = browser.navigate(with("none"), "none").await;
+    assert_eq!(silent.sent("prompt").as_deref(), Some("none"));
+    // Nobody is signed in at the identity provider, which may not ask either.
+    let callback = browser.open(silent.location()).await.location();
+    assert_eq!(browser.open(callback).await.sent("error").as_deref(), Some("login_required"));
+}
+
+#[tokio::test]
+async fn a_client_that_forbids_pages_hears_that_another_user_would_have_to_be_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let system = System::start_on(Data::Directory(directory.path().to_owned())).await;
+    let client = system.client("App").await;
+    let browser = Browser::new();
+    remember(&system, &browser, &client, "bob").await;
+    let system = restarted_with(system, directory.path(), Person::Alice).await;
+
+    let url = client.authorization_with(&system, &[("prompt", "none")]);
+    let to_entra_id = browser.navigate(url, "none").await;
+    let callback = browser.open(to_entra_id.location()).await.location();
+    let answer = browser.open(callback).await;
+
+    assert!(answer.location().as_str().starts_with(&client.redirect_uri));
+    assert_eq!(answer.sent("error").as_deref(), Some("consent_required"));
 }
 
 #[tokio::test]
@@ -286,20 +323,28 @@ async fn a_silent_sign_in_costs_one_read_more() {
 #[tokio::test]
 async fn a_remembered_consent_survives_a_restart() {
     let directory = tempfile::tempdir().unwrap();
-    let data = Data::Directory(directory.path().to_owned());
-    let first = System::start_on(data.clone()).await;
+    let first = System::start_on(Data::Directory(directory.path().to_owned())).await;
     let client = first.client("App").await;
     let browser = Browser::new();
     remember(&first, &browser, &client, "alice").await;
-    let System { stack, clock, .. } = first;
-    let listen = stack.base_url().authority().parse().unwrap();
-    stack.stop().await;
-
-    let sign_in_as = Some(Person::Alice);
-    let options = Options { listen, data, sign_in_as, clock: clock.clone(), ..Options::default() };
-    let second = System { stack: Stack::start(options).await.unwrap(), clock, http: http_client() };
+    let second = restarted_with(first, directory.path(), Person::Alice).await;
     let to_entra_id = browser.navigate(client.authorization(&second), "none").await;
     let callback = browser.open(to_entra_id.location()).await;
 
     assert!(browser.open(callback.location()).await.sent("code").is_some());
+}
+
+/// The same system on the same data; its identity provider signs `person` in without asking.
+async fn restarted_with(system: System, directory: &Path, person: Person) -> System {
+    let System { stack, clock, .. } = system;
+    let listen = stack.base_url().authority().parse().unwrap();
+    stack.stop().await;
+    let options = Options {
+        listen,
+        data: Data::Directory(directory.to_owned()),
+        sign_in_as: Some(person),
+        clock: clock.clone(),
+        ..Options::default()
+    };
+    System { stack: Stack::start(options).await.unwrap(), clock, http: http_client() }
 }

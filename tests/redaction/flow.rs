@@ -16,12 +16,15 @@ use crate::system::{Answer, System};
 const SNIPPET: &str = "my diary, 14 March: the gold lies under the third oak";
 /// The state of the client, which is its own to make up.
 const CLIENT_STATE: &str = "Zm9yIHRoZSBjbGllbnQgYWxvbmU";
+/// Whom the client expects to sign in, which is the name of a person.
+const LOGIN_HINT: &str = "somebody.in.particular@example.com";
 
 /// A run of the whole system whose keys are in `directory`, and the secrets that it used.
 pub(crate) async fn run(system: &System, directory: &Path) -> Secrets {
     let mut secrets = Secrets::default();
     secrets.add_keys(directory);
     secrets.add("the client's state", CLIENT_STATE);
+    secrets.add("the login hint", LOGIN_HINT);
     let client = system.client("Discreet").await;
     let code = sign_in(system, &client, &mut secrets).await;
     let form = client.exchange(&code);
@@ -62,7 +65,8 @@ impl Callback {
 
 async fn up_to_callback(system: &System, client: &Client, secrets: &mut Secrets) -> Callback {
     let browser = Browser::new();
-    let authorization = client.authorization_with(system, &[("state", CLIENT_STATE)]);
+    let asked = [("state", CLIENT_STATE), ("login_hint", LOGIN_HINT)];
+    let authorization = client.authorization_with(system, &asked);
     let consent = secrets.follow("the consent page", &browser.open(authorization).await);
     let page = browser.open(consent).await;
     secrets.add_cookies(&page);

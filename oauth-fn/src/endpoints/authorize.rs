@@ -11,7 +11,7 @@ use super::answer::{PageError, only, redirect};
 use super::sign_in::begin_for_client;
 use crate::App;
 use crate::grant::{RememberedApproval, Requested};
-use crate::protocol::authorization_request::{AuthorizationRequest, InvalidAuthorizationRequest};
+use crate::protocol::authorization_request::AuthorizationRequest;
 use crate::protocol::consent::OwnNavigation;
 use crate::protocol::destination::{Destination, NoDestination};
 use crate::protocol::error::AuthorizationRefusal;
@@ -50,7 +50,11 @@ pub(super) async fn authorize(
             let consented = requested.approve_again(approved, app.clock.now());
             begin_for_client(&app, consented, &headers, StatusCode::FOUND).await
         }
-        None => go_to_consent(&app, &requested, &headers),
+        None => {
+            let permitted = requested.request().prompts.permit_consent_page();
+            permitted.map_err(|error| app.refuse(&destination, error))?;
+            go_to_consent(&app, &requested, &headers)
+        }
     })
 }
 
@@ -84,8 +88,8 @@ fn parameters(uri: &Uri) -> Result<Parameters, PageError> {
 }
 
 impl App {
-    fn refuse(&self, to: &Destination, error: InvalidAuthorizationRequest) -> AuthorizeError {
-        let refusal = AuthorizationRefusal::from(error);
+    fn refuse(&self, to: &Destination, error: impl Into<AuthorizationRefusal>) -> AuthorizeError {
+        let refusal = error.into();
         tracing::info!(error = refusal.code.as_str(), "an authorization request was refused");
         AuthorizeError::Redirect(to.with_refusal(&refusal, &self.base_url))
     }

@@ -15,9 +15,11 @@ use super::authorize::go_to_consent;
 use crate::App;
 use crate::grant::{Approval, ConnectionPlace, Consented, Flow};
 use crate::grants::StartError;
+use crate::protocol::authorization_request::AuthorizationRequest;
 use crate::protocol::consent::Memory;
 use crate::protocol::error::{AuthorizationErrorCode, AuthorizationRefusal, CorrelationId};
 use crate::protocol::parameters::Parameters;
+use crate::protocol::prompt::Prompts;
 use crate::upstream::UpstreamError;
 
 /// `GET /oauth-callback`.
@@ -52,7 +54,7 @@ async fn finish_for_client(
     answer: Result<String, CallbackError>,
     headers: &HeaderMap,
 ) -> Result<Response, PageError> {
-    let destination = consented.destination().clone();
+    let AuthorizationRequest { destination, prompts, .. } = consented.request().clone();
     let outcome = match answer {
         Ok(code) => {
             let work = start_session(app.clone(), session, consented.clone(), code);
@@ -66,14 +68,17 @@ async fn finish_for_client(
             let location = destination.with_code(&code, &app.base_url);
             return Ok(redirect(StatusCode::FOUND, &location, cookie));
         }
-        Ok(Started::Nothing) => {
-            let requested = consented.ask(app.clock.now());
-            return Ok(go_to_consent(app, &requested, headers));
-        }
+        Ok(Started::Nothing) => match prompts.permit_consent_page() {
+            Ok(()) => {
+                let requested = consented.ask(app.clock.now());
+                return Ok(go_to_consent(app, &requested, headers));
+            }
+            Err(error) => destination.with_refusal(&error.into(), &app.base_url),
+        },
         Err(CallbackError::Start(StartError::AlreadyStarted)) => {
             return Err(PageError::unusable("This sign-in was finished before."));
         }
-        Err(error) => destination.with_refusal(&refusal(&error), &app.base_url),
+        Err(error) => destination.with_refusal(&refusal(&error, &prompts), &app.base_url),
     };
     Ok(redirect(StatusCode::FOUND, &location, None))
 }
@@ -189,10 +194,22 @@ pub(super) enum CallbackError {
 }
 
 /// What the client gets to know: a code and a sentence of ours, and where our log tells more.
-fn refusal(error: &CallbackError) -> AuthorizationRefusal {
+fn refusal(error: &CallbackError, prompts: &Prompts) -> AuthorizationRefusal {
     let correlation_id = CorrelationId::generate();
     log_correlated(&correlation_id, error);
-    let (code, sentence) = match error {
+    let unasked = match error {
+        CallbackError::SignIn(upstream) => prompts.unasked(upstream),
+        _ => None,
+    };
+    let (code, sentence) = match unasked {
+        Some(code) => (code, "The user would have to be asked."),
+        None => explain(error),
+    };
+    AuthorizationRefusal::new(code, sentence).correlated(correlation_id)
+}
+
+fn explain(error: &CallbackError) -> (AuthorizationErrorCode, &'static str) {
+    match error {
         CallbackError::SignIn(upstream) if upstream == "access_denied" => {
             (AuthorizationErrorCode::AccessDenied, "The user or the organisation declined.")
         }
@@ -214,6 +231,28 @@ fn refusal(error: &CallbackError) -> AuthorizationRefusal {
         | CallbackError::Upstream(UpstreamError::Invalid(_) | UpstreamError::Refused(_)) => {
             (AuthorizationErrorCode::ServerError, "The sign-in failed.")
         }
-    };
-    AuthorizationRefusal::new(code, sentence).correlated(correlation_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_client_that_forbade_pages_hears_that_the_user_would_have_to_be_asked() {
+        let none = Prompts::try_from("none").unwrap();
+        for (upstream, prompts, expected) in [
+            ("login_required", &none, "login_required"),
+            ("interaction_required", &none, "interaction_required"),
+            ("consent_required", &none, "consent_required"),
+            ("login_required", &Prompts::default(), "server_error"),
+            ("access_denied", &none, "access_denied"),
+            ("server_error", &none, "server_error"),
+        ] {
+            let refused = refusal(&CallbackError::SignIn(upstream.to_owned()), prompts);
+
+            assert_eq!(refused.code.as_str(), expected, "{upstream}");
+            assert!(refused.description().contains("Correlation id: "));
+        }
+    }
 }

@@ -22,7 +22,7 @@ pub(super) async fn begin(
     status: StatusCode,
 ) -> Result<Response, UpstreamError> {
     let upstream_state = Secret::generate().to_base64url();
-    let url = app.upstream.authorize_url(flow.sign_in(), &upstream_state).await?;
+    let url = app.upstream.authorize_url(flow, &upstream_state).await?;
     let cookies = app.browsers.seal_flow(flow, &upstream_state, headers, app.clock.now());
     Ok(redirect(status, url.as_str(), cookies))
 }
@@ -34,7 +34,7 @@ pub(super) async fn begin_for_client(
     headers: &HeaderMap,
     status: StatusCode,
 ) -> Response {
-    let destination = consented.destination().clone();
+    let destination = consented.request().destination.clone();
     let flow = Flow::Client(Box::new(consented));
     begin(app, &flow, headers, status).await.unwrap_or_else(|error| {
         let correlation_id = CorrelationId::generate();

@@ -96,11 +96,6 @@ pub struct Consented {
 }
 
 impl Consented {
-    /// Where the answer goes.
-    pub fn destination(&self) -> &Destination {
-        &self.request.destination
-    }
-
     /// What was asked.
     pub fn request(&self) -> &AuthorizationRequest {
         &self.request

@@ -10,6 +10,7 @@ use shared::storage::Key;
 use super::ConnectionPlace;
 use crate::protocol::authorization_request::AuthorizationRequest;
 use crate::protocol::consent::OwnNavigation;
+use crate::protocol::prompt::Prompt;
 
 /// How long a consent is remembered, counted from the moment that it was given.
 pub const REMEMBERED_FOR: Duration = Duration::from_hours(30 * 24);
@@ -36,7 +37,8 @@ impl RememberedConsents {
         self.0.is_empty()
     }
 
-    /// The consent that covers `request`, if there is one and the user came here by themselves.
+    /// The consent that covers `request`, if there is one, the user came here by themselves, and
+    /// the client does not want them to be asked anew.
     pub fn approval(
         &self,
         request: &AuthorizationRequest,
@@ -44,6 +46,9 @@ impl RememberedConsents {
         _: &OwnNavigation,
         now: UnixTime,
     ) -> Option<RememberedApproval> {
+        if request.prompts.contains(Prompt::Consent) {
+            return None;
+        }
         let question = question(request, resource);
         let covers = |consent: &&RememberedConsent| {
             consent.question == question

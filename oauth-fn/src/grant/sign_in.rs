@@ -6,6 +6,7 @@ use shared::clock::UnixTime;
 use shared::secret::{Secret, inside_seal};
 
 use super::{Consented, FLOW_LIFETIME};
+use crate::protocol::authorization_request::AuthorizationRequest;
 
 /// A sign-in that a browser was sent to. It travels sealed in that browser.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -65,6 +66,14 @@ impl Flow {
         match self {
             Self::Account(sign_in) => sign_in,
             Self::Client(consented) => consented.sign_in(),
+        }
+    }
+
+    /// What a client asked for, if it is for one.
+    pub fn request(&self) -> Option<&AuthorizationRequest> {
+        match self {
+            Self::Account(_) => None,
+            Self::Client(consented) => Some(consented.request()),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::destination::Destination;
 use super::error::{AuthorizationErrorCode, AuthorizationRefusal};
 use super::parameters::{Parameters, RepeatedParameter};
 use super::pkce::{CodeChallenge, InvalidCodeChallenge};
+use super::prompt::{InvalidLoginHint, InvalidPrompt, LoginHint, Prompts};
 use super::resource::{InvalidTarget, check_resource};
 
 /// Largest request in its written form, in bytes: sealed, it must fit into a cookie of 4 KiB.
@@ -29,6 +30,12 @@ pub struct AuthorizationRequest {
     pub code_challenge: CodeChallenge,
     /// What the client wants to do; all scopes if it did not say.
     pub scopes: Scopes,
+    /// How the user is to be asked.
+    #[serde(default, skip_serializing_if = "Prompts::is_empty")]
+    pub prompts: Prompts,
+    /// Whom the client expects to sign in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login_hint: Option<LoginHint>,
 }
 
 impl AuthorizationRequest {
@@ -54,6 +61,8 @@ impl AuthorizationRequest {
         check_resource(parameters.get("resource"), base_url)?;
         let scopes = parameters.get("scope").map_or(Ok(Scopes::default()), Scopes::try_from)?;
         let scopes = if scopes.is_empty() { Scopes::all() } else { scopes };
+        let prompts = parameters.get("prompt").map_or(Ok(Prompts::default()), Prompts::try_from)?;
+        let login_hint = parameters.get("login_hint").map(LoginHint::try_from).transpose()?;
         let request = Self {
             client_id: client_id.to_owned(),
             client_name: client.name.clone(),
@@ -61,6 +70,8 @@ impl AuthorizationRequest {
             destination,
             code_challenge,
             scopes,
+            prompts,
+            login_hint,
         };
         let length = serde_json::to_vec(&request).map_or(usize::MAX, |text| text.len());
         if length > LARGEST { Err(InvalidAuthorizationRequest::TooLarge) } else { Ok(request) }
@@ -94,12 +105,18 @@ pub enum InvalidAuthorizationRequest {
     /// The method is missing or weaker than S256.
     #[error("code_challenge_method must be S256")]
     ChallengeMethod,
+    /// The hint is too long or cannot be printed.
+    #[error(transparent)]
+    LoginHint(#[from] InvalidLoginHint),
     /// PKCE is left out.
     #[error("code_challenge is missing: PKCE with S256 is required")]
     NoChallenge,
     /// The response type is left out.
     #[error("response_type is missing: it must be code")]
     NoResponseType,
+    /// The way to ask is unknown.
+    #[error(transparent)]
+    Prompt(#[from] InvalidPrompt),
     /// A parameter came twice.
     #[error(transparent)]
     Repeated(#[from] RepeatedParameter),
@@ -122,7 +139,7 @@ pub enum InvalidAuthorizationRequest {
     #[error(transparent)]
     Target(#[from] InvalidTarget),
     /// All of it together is more than a browser will carry.
-    #[error("the request is too large: use a shorter state or client name")]
+    #[error("the request is too large: use a shorter state, login_hint or client name")]
     TooLarge,
 }
 
@@ -137,8 +154,10 @@ impl InvalidAuthorizationRequest {
             Self::Target(_) => AuthorizationErrorCode::InvalidTarget,
             Self::Challenge(_)
             | Self::ChallengeMethod
+            | Self::LoginHint(_)
             | Self::NoChallenge
             | Self::NoResponseType
+            | Self::Prompt(_)
             | Self::Repeated(_)
             | Self::ResponseMode
             | Self::TooLarge => AuthorizationErrorCode::InvalidRequest,
@@ -205,6 +224,9 @@ mod tests {
             (("Sstw-cM", "Sstw-cM&resource=https://other.example"), "invalid_target"),
             (("Sstw-cM", "Sstw-cM&resource=https://gw.example.com/mcp?x"), "invalid_target"),
             (("Sstw-cM", "Sstw-cM&response_mode=fragment"), "invalid_request"),
+            (("Sstw-cM", "Sstw-cM&prompt=create"), "invalid_request"),
+            (("Sstw-cM", "Sstw-cM&prompt=login+none"), "invalid_request"),
+            (("Sstw-cM", "Sstw-cM&login_hint=a%0Ab"), "invalid_request"),
             (("Sstw-cM", "Sstw-cM&request=x"), "request_not_supported"),
             (("Sstw-cM", "Sstw-cM&request_uri=x"), "request_uri_not_supported"),
         ] {

@@ -7,12 +7,18 @@ use std::fmt;
 pub enum AuthorizationErrorCode {
     /// The user, or the organisation, said no.
     AccessDenied,
+    /// The user would have to be asked for consent (`OpenID Connect` Core section 3.1.2.6).
+    ConsentRequired,
+    /// The user would have to be shown something (the same section).
+    InteractionRequired,
     /// The request is not well-formed.
     InvalidRequest,
     /// A scope is unknown.
     InvalidScope,
     /// The resource is not ours.
     InvalidTarget,
+    /// The user would have to sign in (the same section of `OpenID Connect` Core).
+    LoginRequired,
     /// Request objects are not supported (`OpenID Connect` Core section 3.1.2.6).
     RequestNotSupported,
     /// Nor are references to them.
@@ -30,9 +36,12 @@ impl AuthorizationErrorCode {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AccessDenied => "access_denied",
+            Self::ConsentRequired => "consent_required",
+            Self::InteractionRequired => "interaction_required",
             Self::InvalidRequest => "invalid_request",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
+            Self::LoginRequired => "login_required",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::ServerError => "server_error",

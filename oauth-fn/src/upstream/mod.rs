@@ -1,6 +1,7 @@
 //! The door to Entra ID: sends users there to sign in, redeems what they bring back, and renews it.
 //!
-//! `resource` is ours and never goes there (Entra ID refuses it), nor do the scopes of MCP.
+//! Of a client's request `prompt` and `login_hint` alone go there. `resource` is ours (Entra ID
+//! refuses it), and so are the scopes of MCP.
 
 mod discovery;
 mod http_client;
@@ -32,7 +33,7 @@ use self::http_client::{HttpClient, HttpFailure};
 use self::id_token::{Expected, InvalidIdToken};
 use self::keys::SigningKeys;
 use crate::config::{UpstreamConfig, UpstreamCredential};
-use crate::grant::{EntraRefreshToken, SignInAttempt, SignedIn, UpstreamTokens};
+use crate::grant::{EntraRefreshToken, Flow, SignInAttempt, SignedIn, UpstreamTokens};
 
 /// How long Entra ID's tokens live if it does not say.
 const DEFAULT_LIFETIME: Duration = Duration::from_mins(10);
@@ -72,25 +73,31 @@ impl Upstream {
         self.config.issuer.as_str() == issuer
     }
 
-    /// Where the browser goes to sign in.
+    /// Where the browser goes to sign in. Of what a client asked, Entra ID hears how its user is
+    /// to be asked and who is expected.
     ///
     /// # Errors
     /// Entra ID cannot be reached.
     pub async fn authorize_url(
         &self,
-        sign_in: &SignInAttempt,
+        flow: &Flow,
         upstream_state: &SecretString,
     ) -> Result<Url, UpstreamError> {
-        let client = self.client(self.provider().await?);
+        let (client, sign_in) = (self.client(self.provider().await?), flow.sign_in());
         let verifier = PkceCodeVerifier::new(sign_in.verifier().expose_secret().into());
         let state = CsrfToken::new(upstream_state.expose_secret().to_owned());
-        let (url, _) = client
+        let mut request = client
             .authorize_url(move || state)
             .add_scopes(self.scopes())
             .add_extra_param("nonce", sign_in.nonce().expose_secret().to_owned())
-            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
-            .url();
-        Ok(url)
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        if let Some(prompt) = flow.request().and_then(|request| request.prompts.upstream()) {
+            request = request.add_extra_param("prompt", prompt.as_str());
+        }
+        if let Some(hint) = flow.request().and_then(|request| request.login_hint.as_ref()) {
+            request = request.add_extra_param("login_hint", hint.as_str().to_owned());
+        }
+        Ok(request.url().0)
     }
 
     /// Where the browser goes to sign out, and from there to `back`; nothing if Entra ID does not
