@@ -9,6 +9,8 @@ use std::time::Duration;
 pub enum Fault {
     /// The `id_token` has another signature than its contents.
     BadSignature,
+    /// The `id_token` says that the user is a guest.
+    Guest,
     /// The grant is refused as `invalid_grant`.
     InvalidGrant,
     /// The `id_token` is over.
@@ -21,6 +23,10 @@ pub enum Fault {
     IdTokenNotYetValid,
     /// The `id_token` has the algorithm `none`, and no signature.
     IdTokenUnsigned,
+    /// The `id_token` does not say whether the user is a guest.
+    NoAcct,
+    /// The user has no app roles.
+    NoRoles,
     /// The answer is a page with status 200.
     NotJson,
     /// There is no refresh token.
@@ -39,6 +45,8 @@ pub enum Fault {
     WrongNonce,
     /// The `id_token` is from our issuer, about a user of another directory.
     WrongTenant,
+    /// The `id_token` is about another user of the same directory.
+    WrongUser,
 }
 
 /// Faults that wait for their calls, the first for the next one.

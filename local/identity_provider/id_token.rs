@@ -46,6 +46,8 @@ impl IdentityProvider {
             "oid": person.object_id(),
             "name": person.display_name(),
             "preferred_username": person.user_name(),
+            "roles": person.roles(),
+            "acct": 0,
             "ver": "2.0",
         })
     }
@@ -61,6 +63,10 @@ impl IdentityProvider {
             Fault::WrongIssuer => set(claims, "iss", self.0.base_url.at("/another-issuer")),
             Fault::WrongNonce => set(claims, "nonce", "another-nonce"),
             Fault::WrongTenant => set(claims, "tid", OTHER_TENANT),
+            Fault::WrongUser => set(claims, "oid", "0ddba110-5a4b-4c3d-8e2f-1a0b9c8d7e6f"),
+            Fault::Guest => set(claims, "acct", 1),
+            Fault::NoAcct => remove(claims, "acct"),
+            Fault::NoRoles => remove(claims, "roles"),
             _ => {}
         }
     }
@@ -79,5 +85,11 @@ fn flaw(fault: Fault) -> Option<Flaw> {
 fn set(claims: &mut Value, name: &str, value: impl Into<Value>) {
     if let Some(claims) = claims.as_object_mut() {
         claims.insert(name.to_owned(), value.into());
+    }
+}
+
+fn remove(claims: &mut Value, name: &str) {
+    if let Some(claims) = claims.as_object_mut() {
+        claims.remove(name);
     }
 }

@@ -60,6 +60,15 @@ impl Person {
         }
     }
 
+    /// The claim `roles`: the app roles that an administrator gave.
+    pub const fn roles(self) -> &'static [&'static str] {
+        match self {
+            Self::Alice => &["mcp.user", "mcp.admin"],
+            Self::Bob => &["mcp.user"],
+            Self::Mallory => &[],
+        }
+    }
+
     /// The claim `tid`.
     pub const fn tenant(self) -> &'static str {
         match self {

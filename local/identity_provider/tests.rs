@@ -223,6 +223,8 @@ async fn a_user_signs_in_and_the_id_token_says_who_it_is() {
             "oid": Person::Alice.object_id(),
             "name": "Alice Example",
             "preferred_username": "alice@example.com",
+            "roles": ["mcp.user", "mcp.admin"],
+            "acct": 0,
             "nonce": "n",
             "ver": "2.0",
         })

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oauth_fn::protocol::registration_policy::RegistrationPolicy;
+use oauth_fn::upstream::Gate;
 use shared::clock::{Clock, SystemClock};
 
 use crate::identity_provider::Person;
@@ -23,6 +24,8 @@ pub struct Options {
     pub session_cache: Duration,
     /// Where the clients that register may have users sent back to.
     pub registration: RegistrationPolicy,
+    /// Which users of the tenant may sign in.
+    pub gate: Gate,
     /// Tells the time to everything in the system.
     pub clock: Arc<dyn Clock>,
 }
@@ -45,6 +48,7 @@ impl Default for Options {
             sign_in_as: None,
             session_cache: Duration::from_secs(30),
             registration: RegistrationPolicy::default(),
+            gate: Gate::default(),
             clock: Arc::new(SystemClock),
         }
     }

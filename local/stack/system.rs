@@ -37,7 +37,7 @@ impl System {
         let records: Arc<dyn RecordStore> = Arc::clone(&store) as _;
         let oauth_records = Arc::new(CountedStore::new(Arc::clone(&records)));
         let mcp_records = Arc::new(CountedStore::new(records));
-        let upstream = upstream(&base_url, &keys)?;
+        let upstream = upstream(&base_url, &keys, options)?;
         let mcp_fn = mcp_fn::router(
             &mcp_fn::config::Config {
                 base_url: base_url.clone(),
@@ -92,13 +92,18 @@ pub(super) fn open(data: &Data) -> Result<(EmbeddedStore, Keys), StartError> {
     }
 }
 
-fn upstream(base_url: &PublicBaseUrl, keys: &Keys) -> Result<UpstreamConfig, StartError> {
+fn upstream(
+    base_url: &PublicBaseUrl,
+    keys: &Keys,
+    options: &Options,
+) -> Result<UpstreamConfig, StartError> {
     Ok(UpstreamConfig {
         issuer: Url::parse(&IdentityProvider::issuer_at(base_url, TENANT))?,
         client_id: CLIENT_ID.to_owned(),
         credential: UpstreamCredential::Secret(keys.client_secret.clone()),
         scopes: ["openid", "profile", "offline_access", "User.Read"].map(str::to_owned).to_vec(),
         allowed_tenants: vec![TENANT.to_owned().try_into()?],
+        gate: options.gate.clone(),
     })
 }
 

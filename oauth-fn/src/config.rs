@@ -10,6 +10,7 @@ use shared::session::DirectoryId;
 use url::Url;
 
 use crate::protocol::registration_policy::{AllowedHosts, AllowedSchemes, RegistrationPolicy};
+use crate::upstream::{Gate, Guests, RequiredRoles};
 
 /// Every setting of the authorization server.
 #[derive(Debug)]
@@ -75,6 +76,8 @@ pub struct UpstreamConfig {
     pub scopes: Vec<String>,
     /// The tenants whose users may sign in.
     pub allowed_tenants: Vec<DirectoryId>,
+    /// Which of those users.
+    pub gate: Gate,
 }
 
 impl UpstreamConfig {
@@ -85,14 +88,23 @@ impl UpstreamConfig {
         let default = ["openid", "profile", "offline_access", "User.Read"].map(str::to_owned);
         let scopes = settings.optional("UPSTREAM_SCOPES", default.to_vec(), parse_scopes);
         let allowed_tenants = settings.required("ALLOWED_TENANTS", parse_tenants);
+        let gate = read_gate(settings);
         Some(Self {
             issuer: issuer?,
             client_id: client_id?,
             credential: credential?,
             scopes: scopes?,
             allowed_tenants: allowed_tenants?,
+            gate: gate?,
         })
     }
+}
+
+fn read_gate(settings: &mut Settings<'_>) -> Option<Gate> {
+    let roles = settings
+        .optional("REQUIRED_ROLES", RequiredRoles::default(), |text| RequiredRoles::try_from(text));
+    let guests = settings.optional("GUESTS", Guests::default(), |text| Guests::try_from(text));
+    Some(Gate { required_roles: roles?, guests: guests? })
 }
 
 /// How we prove at Entra ID that we are our application.
@@ -227,6 +239,26 @@ mod tests {
 
         assert!(faults.contains("REGISTRATION_REDIRECT_HOSTS must be hosts such as"), "{faults}");
         assert!(faults.contains("REGISTRATION_SCHEMES must be schemes of"), "{faults}");
+    }
+
+    #[test]
+    fn the_gate_is_read_from_two_settings_and_both_may_be_missing() {
+        let read = |env: &dyn Env| {
+            let mut settings = Settings::new(env);
+            let gate = read_gate(&mut settings);
+            settings.finish(gate)
+        };
+        let none: [(&str, &str); 0] = [];
+        let both = [("REQUIRED_ROLES", "mcp.user, mcp.admin"), ("GUESTS", "refused")];
+
+        let gate = read(&both).unwrap();
+
+        assert!(read(&none).unwrap().is_open());
+        assert_eq!(gate.required_roles, RequiredRoles::try_from("mcp.user,mcp.admin").unwrap());
+        assert_eq!(gate.guests, Guests::Refused);
+        let faults = faults(&[("REQUIRED_ROLES", ","), ("GUESTS", "no")]);
+        assert!(faults.contains("REQUIRED_ROLES must be the values of app roles"), "{faults}");
+        assert!(faults.contains("GUESTS must be allowed or refused"), "{faults}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod client;
 mod clients;
 mod consent;
 mod faults;
+mod gate;
 mod mcp;
 mod metadata;
 mod outage;

@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use local::ManualClock;
 use oauth_fn::grants::{Code, Refresh};
 use oauth_fn::protocol::registration_policy::RegistrationPolicy;
+use oauth_fn::upstream::Gate;
 use oauth_fn::{Config, Doors, UpstreamConfig, UpstreamCredential};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -91,6 +92,7 @@ impl Server {
                 credential: UpstreamCredential::Secret("secret".into()),
                 scopes: Vec::new(),
                 allowed_tenants: Vec::new(),
+                gate: Gate::default(),
             },
             registration: RegistrationPolicy::default(),
         };

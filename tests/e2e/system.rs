@@ -25,8 +25,13 @@ impl System {
     }
 
     pub(crate) async fn start_on(data: Data) -> Self {
+        Self::start_with(Options { data, ..Options::default() }).await
+    }
+
+    /// A system as `options` say, but with a clock of its own.
+    pub(crate) async fn start_with(options: Options) -> Self {
         let clock = Arc::new(ManualClock::default());
-        let options = Options { data, clock: Arc::clone(&clock) as _, ..Options::default() };
+        let options = Options { clock: Arc::clone(&clock) as _, ..options };
         Self { stack: Stack::start(options).await.unwrap(), clock, http: http_client() }
     }
 

@@ -44,18 +44,14 @@ pub(super) async fn authorize(
     );
     let request = read.map_err(|error| app.refuse(&destination, error))?;
     let requested = Requested::new(request, app.clock.now());
-    Ok(match remembered(&app, &requested, &headers) {
-        Some(approved) => {
-            tracing::info!(audit = "consent_remembered", "the user had allowed access before");
-            let consented = requested.approve_again(approved, app.clock.now());
-            begin_for_client(&app, consented, &headers, StatusCode::FOUND).await
-        }
-        None => {
-            let permitted = requested.request().prompts.permit_consent_page();
-            permitted.map_err(|error| app.refuse(&destination, error))?;
-            go_to_consent(&app, &requested, &headers)
-        }
-    })
+    if let Some(approved) = remembered(&app, &requested, &headers) {
+        tracing::info!(audit = "consent_remembered", "the user had allowed access before");
+        let consented = requested.approve_again(approved, app.clock.now());
+        return Ok(begin_for_client(&app, consented, &headers, StatusCode::FOUND).await);
+    }
+    let permitted = requested.request().prompts.permit_consent_page();
+    permitted.map_err(|error| app.refuse(&destination, error))?;
+    Ok(go_to_consent(&app, &requested, &headers))
 }
 
 /// The consent that spares the user the page. No other site can make use of it.

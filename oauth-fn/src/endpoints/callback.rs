@@ -216,6 +216,9 @@ fn explain(error: &CallbackError) -> (AuthorizationErrorCode, &'static str) {
         CallbackError::Upstream(UpstreamError::ForeignTenant) => {
             (AuthorizationErrorCode::AccessDenied, "The user's organisation is not allowed here.")
         }
+        CallbackError::Upstream(UpstreamError::NotPermitted(_)) => {
+            (AuthorizationErrorCode::AccessDenied, "The user may not use this server.")
+        }
         CallbackError::Start(_)
         | CallbackError::Store(_)
         | CallbackError::Upstream(UpstreamError::Unavailable(_)) => {

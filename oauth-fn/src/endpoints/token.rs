@@ -18,7 +18,6 @@ use crate::grants::{CodeState, FoundRefresh, IssuedToken, IssuedTokens, Renewal,
 use crate::protocol::client_authentication::{AuthenticatedClient, InvalidClient, PresentedClient};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::token_request::{CodeExchange, InvalidTokenRequest, Refresh, TokenRequest};
-use crate::upstream::UpstreamError;
 
 /// `POST /token`. What it began it finishes, even if the client goes away.
 pub(super) async fn issue(
@@ -120,9 +119,9 @@ impl App {
         let too_much = || ClientError::refused("invalid_scope", "the user did not allow that much");
         let scopes = grant.narrowed(refresh.scopes.clone()).ok_or_else(too_much)?;
         let entra = grant.entra_refresh_token.clone().ok_or_else(ClientError::invalid_grant)?;
-        let renewed = match self.upstream.renew(&entra).await {
+        let renewed = match self.upstream.renew(&entra, &grant.identity).await {
             Ok(tokens) => self.grants.renew(renewal, grant.renew(tokens, scopes)).await.map(Some),
-            Err(error @ UpstreamError::Refused(_)) => {
+            Err(error) if error.ends_sessions() => {
                 log_failure(&error);
                 tracing::warn!(audit = "sign_in_withdrawn", "a session was ended");
                 self.grants.end_unchanged(renewal.row()).await.map(|()| None)

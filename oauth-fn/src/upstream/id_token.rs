@@ -9,6 +9,8 @@ use shared::clock::UnixTime;
 use shared::secret::Fingerprint;
 use shared::session::{DirectoryId, Identity};
 
+use super::gate::{Gate, GateClaims, NotPermitted};
+
 /// How far Entra ID's clock may be off.
 const SKEW: Duration = Duration::from_mins(1);
 /// Longest name that is kept, in characters.
@@ -19,9 +21,20 @@ const LONGEST_NAME: usize = 100;
 pub(super) struct Expected<'a> {
     pub(super) issuer: &'a str,
     pub(super) audience: &'a str,
-    pub(super) nonce: &'a SecretString,
+    pub(super) occasion: Occasion<'a>,
     pub(super) allowed_tenants: &'a [DirectoryId],
+    pub(super) gate: &'a Gate,
     pub(super) now: UnixTime,
+}
+
+/// Why there is a token.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Occasion<'a> {
+    /// A session of this user was renewed. A nonce need not be there (`OpenID Connect` Core section
+    /// 12.2).
+    Renewal(&'a Identity),
+    /// Somebody signed in, and the token repeats this nonce.
+    SignIn(&'a SecretString),
 }
 
 #[derive(Deserialize)]
@@ -30,12 +43,14 @@ struct UnverifiedClaims {
     aud: String,
     exp: u64,
     nbf: Option<u64>,
-    nonce: String,
+    nonce: Option<String>,
     oid: String,
     tid: String,
     ver: String,
     name: Option<String>,
     preferred_username: Option<String>,
+    #[serde(flatten)]
+    standing: GateClaims,
 }
 
 /// The id of the key that claims to have signed. Nothing else of the header is believed.
@@ -61,17 +76,16 @@ pub(super) fn verify(
     let claims = decode::<UnverifiedClaims>(id_token.expose_secret(), key, &validation)
         .map_err(|_| InvalidIdToken::Signature)?
         .claims;
-    let tenant_id = claims.check(expected)?;
-    let name = claims.name.or(claims.preferred_username).unwrap_or_default();
-    Ok(Identity {
-        tenant_id,
-        object_id: claims.oid.try_into().map_err(|_| InvalidIdToken::User)?,
-        name: name.chars().filter(|char| !char.is_control()).take(LONGEST_NAME).collect(),
-    })
+    claims.check(expected)?;
+    let identity = claims.identity()?;
+    expected.check_user(&identity)?;
+    expected.check_issuer(&identity.tenant_id, &claims.iss)?;
+    expected.gate.check(&claims.standing)?;
+    Ok(identity)
 }
 
 impl UnverifiedClaims {
-    fn check(&self, expected: &Expected<'_>) -> Result<DirectoryId, InvalidIdToken> {
+    fn check(&self, expected: &Expected<'_>) -> Result<(), InvalidIdToken> {
         if self.aud != expected.audience {
             return Err(InvalidIdToken::Audience);
         }
@@ -82,22 +96,50 @@ impl UnverifiedClaims {
         if not_before > expected.now.plus(SKEW) {
             return Err(InvalidIdToken::Early);
         }
-        let fingerprint = |text: &str| Fingerprint::of("nonce", &[text.as_bytes()]);
-        if !fingerprint(&self.nonce).matches(&fingerprint(expected.nonce.expose_secret())) {
-            return Err(InvalidIdToken::Nonce);
-        }
         if self.ver != "2.0" {
             return Err(InvalidIdToken::Version);
         }
-        let tenant = DirectoryId::try_from(self.tid.clone()).map_err(|_| InvalidIdToken::Tenant)?;
-        if !expected.allowed_tenants.contains(&tenant) {
+        expected.check_nonce(self.nonce.as_deref())
+    }
+
+    fn identity(&self) -> Result<Identity, InvalidIdToken> {
+        let name = self.name.as_ref().or(self.preferred_username.as_ref());
+        let name = name.map(String::as_str).unwrap_or_default().chars();
+        Ok(Identity {
+            tenant_id: self.tid.clone().try_into().map_err(|_| InvalidIdToken::Tenant)?,
+            object_id: self.oid.clone().try_into().map_err(|_| InvalidIdToken::User)?,
+            name: name.filter(|char| !char.is_control()).take(LONGEST_NAME).collect(),
+        })
+    }
+}
+
+impl Expected<'_> {
+    fn check_nonce(&self, nonce: Option<&str>) -> Result<(), InvalidIdToken> {
+        let Occasion::SignIn(expected) = self.occasion else {
+            return Ok(());
+        };
+        let fingerprint = |text: &str| Fingerprint::of("nonce", &[text.as_bytes()]);
+        let expected = fingerprint(expected.expose_secret());
+        let same = nonce.is_some_and(|nonce| fingerprint(nonce).matches(&expected));
+        if same { Ok(()) } else { Err(InvalidIdToken::Nonce) }
+    }
+
+    fn check_user(&self, identity: &Identity) -> Result<(), InvalidIdToken> {
+        match self.occasion {
+            Occasion::Renewal(user) if user.user_key() != identity.user_key() => {
+                Err(InvalidIdToken::OtherUser)
+            }
+            Occasion::Renewal(_) | Occasion::SignIn(_) => Ok(()),
+        }
+    }
+
+    fn check_issuer(&self, tenant: &DirectoryId, issuer: &str) -> Result<(), InvalidIdToken> {
+        if !self.allowed_tenants.contains(tenant) {
             return Err(InvalidIdToken::Tenant);
         }
         // Only now may the tenant complete the issuer: it is one that we chose.
-        if self.iss != expected.issuer.replace("{tenantid}", tenant.as_str()) {
-            return Err(InvalidIdToken::Issuer);
-        }
-        Ok(tenant)
+        let own = issuer == self.issuer.replace("{tenantid}", tenant.as_str());
+        if own { Ok(()) } else { Err(InvalidIdToken::Issuer) }
     }
 }
 
@@ -122,6 +164,10 @@ pub(super) enum InvalidIdToken {
     Missing,
     #[error("the id_token answers another sign-in")]
     Nonce,
+    #[error(transparent)]
+    NotPermitted(#[from] NotPermitted),
+    #[error("the id_token is of another user than the session")]
+    OtherUser,
     #[error("the id_token's signature or claims do not hold")]
     Signature,
     #[error("the id_token is of a tenant that is not allowed")]
@@ -143,9 +189,11 @@ mod tests {
     use jsonwebtoken::{EncodingKey, Header, encode};
     use serde_json::{Value, json};
 
+    use super::super::gate::RequiredRoles;
     use super::*;
 
     const NOW: UnixTime = UnixTime::from_secs(1_797_206_400);
+    const ISSUER: &str = "https://login.example/{tenantid}/v2.0";
 
     struct Signer {
         pair: KeyPair,
@@ -196,16 +244,32 @@ mod tests {
     }
 
     fn check(token: &SecretString) -> Result<Identity, InvalidIdToken> {
-        check_for(token, "https://login.example/{tenantid}/v2.0")
+        check_for(token, ISSUER)
     }
 
     fn check_for(token: &SecretString, issuer: &str) -> Result<Identity, InvalidIdToken> {
+        let nonce = "the-nonce".into();
+        check_on(token, issuer, Occasion::SignIn(&nonce), &Gate::default())
+    }
+
+    fn renewal(claims: &Value) -> Result<Identity, InvalidIdToken> {
+        let user = check(&signed(&good())).unwrap();
+        check_on(&signed(claims), ISSUER, Occasion::Renewal(&user), &Gate::default())
+    }
+
+    fn check_on(
+        token: &SecretString,
+        issuer: &str,
+        occasion: Occasion<'_>,
+        gate: &Gate,
+    ) -> Result<Identity, InvalidIdToken> {
         let tenants = [DirectoryId::try_from("tenant-1".to_owned()).unwrap()];
         let expected = Expected {
             issuer,
             audience: "our-app",
-            nonce: &"the-nonce".into(),
+            occasion,
             allowed_tenants: &tenants,
+            gate,
             now: NOW,
         };
         assert_eq!(key_id(token)?, "k1");
@@ -239,7 +303,8 @@ mod tests {
             (("nbf", json!(now + 61)), Rule::Early),
             (("nonce", json!("another-nonce")), Rule::Nonce),
             (("nonce", json!("")), Rule::Nonce),
-            (("nonce", Value::Null), Rule::Signature),
+            (("nonce", Value::Null), Rule::Nonce),
+            (("nonce", json!(7)), Rule::Signature),
             (("ver", json!("1.0")), Rule::Version),
             (("tid", json!("tenant-2")), Rule::Tenant),
             (("tid", json!("../tenant-1")), Rule::Tenant),
@@ -251,6 +316,41 @@ mod tests {
             let token = signed(&with(change.clone()));
             assert_eq!(check(&token).unwrap_err(), rule, "{change:?}");
         }
+    }
+
+    #[test]
+    fn at_a_renewal_the_nonce_does_not_count_and_the_user_must_be_the_same() {
+        use InvalidIdToken as Rule;
+        for nonce in [Value::Null, json!("another-nonce"), json!("the-nonce")] {
+            assert!(renewal(&with(("nonce", nonce))).is_ok());
+        }
+        for (change, rule) in [
+            (("oid", json!("object-2")), Rule::OtherUser),
+            (("tid", json!("tenant-2")), Rule::OtherUser),
+            (("aud", json!("another-app")), Rule::Audience),
+            (("exp", json!(NOW.as_secs() - 60)), Rule::Expired),
+            (("iss", json!("https://evil.example/tenant-1/v2.0")), Rule::Issuer),
+        ] {
+            assert_eq!(renewal(&with(change.clone())).unwrap_err(), rule, "{change:?}");
+        }
+        let renamed = renewal(&with(("name", json!("Alice Other")))).unwrap();
+        assert_eq!(renamed.name, "Alice Other");
+    }
+
+    #[test]
+    fn the_gate_is_checked_once_everything_else_holds() {
+        let role = RequiredRoles::try_from("mcp.user").unwrap();
+        let gate = Gate { required_roles: role, ..Gate::default() };
+        let nonce = "the-nonce".into();
+        let check =
+            |claims| check_on(&signed(&claims), ISSUER, Occasion::SignIn(&nonce), &gate).err();
+
+        assert_eq!(check(with(("roles", json!(["mcp.user"])))), None);
+        assert_eq!(check(good()), Some(NotPermitted::NoRole.into()));
+        assert_eq!(check(with(("aud", json!("another")))), Some(InvalidIdToken::Audience));
+        let user = check_for(&signed(&good()), ISSUER).unwrap();
+        let renewed = check_on(&signed(&good()), ISSUER, Occasion::Renewal(&user), &gate);
+        assert_eq!(renewed.unwrap_err(), NotPermitted::NoRole.into());
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! refuses it), and so are the scopes of MCP.
 
 mod discovery;
+mod error;
+mod gate;
 mod http_client;
 mod id_token;
 mod keys;
@@ -12,14 +14,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use oauth2::basic::{
-    BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse,
-    BasicTokenIntrospectionResponse, BasicTokenType,
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
+    BasicTokenType,
 };
 use oauth2::{
     AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
     EndpointNotSet, EndpointSet, ExtraTokenFields, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardErrorResponse,
-    StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
+    RedirectUrl, RefreshToken, Scope, StandardRevocableToken, StandardTokenResponse, TokenResponse,
+    TokenUrl,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -29,11 +31,14 @@ use shared::session::{EntraAccessToken, Identity};
 use url::Url;
 
 use self::discovery::Provider;
-use self::http_client::{HttpClient, HttpFailure};
-use self::id_token::{Expected, InvalidIdToken};
+use self::http_client::HttpClient;
+use self::id_token::{Expected, InvalidIdToken, Occasion};
 use self::keys::SigningKeys;
 use crate::config::{UpstreamConfig, UpstreamCredential};
 use crate::grant::{EntraRefreshToken, Flow, SignInAttempt, SignedIn, UpstreamTokens};
+
+pub use self::error::UpstreamError;
+pub use self::gate::{Gate, Guests, InvalidGate, NotPermitted, RequiredRoles};
 
 /// How long Entra ID's tokens live if it does not say.
 const DEFAULT_LIFETIME: Duration = Duration::from_mins(10);
@@ -131,29 +136,44 @@ impl Upstream {
             .request_async(&self.http)
             .await?;
         let id_token = answer.extra_fields().id_token.as_ref().ok_or(InvalidIdToken::Missing)?;
-        let identity = self.identify(id_token, sign_in.nonce(), provider).await?;
+        let occasion = Occasion::SignIn(sign_in.nonce());
+        let identity = self.identify(id_token, occasion, provider).await?;
         Ok(SignedIn { identity, tokens: self.tokens(&answer) })
     }
 
-    /// Renews the tokens of a user.
+    /// Renews the tokens of `user`, who must still be let in.
     ///
     /// # Errors
-    /// Entra ID refused (then the session is over) or cannot be reached.
-    pub async fn renew(&self, token: &EntraRefreshToken) -> Result<UpstreamTokens, UpstreamError> {
+    /// The user may no longer sign in (see [`UpstreamError::ends_sessions`]), or Entra ID cannot
+    /// be reached or says something that does not hold.
+    pub async fn renew(
+        &self,
+        token: &EntraRefreshToken,
+        user: &Identity,
+    ) -> Result<UpstreamTokens, UpstreamError> {
+        let provider = self.provider().await?;
         let refresh_token = RefreshToken::new(token.0.expose_secret().to_owned());
         let answer = self
-            .client(self.provider().await?)
+            .client(provider)
             .exchange_refresh_token(&refresh_token)
             .add_scopes(self.scopes())
             .request_async(&self.http)
             .await?;
+        match &answer.extra_fields().id_token {
+            Some(id_token) => {
+                self.identify(id_token, Occasion::Renewal(user), provider).await?;
+            }
+            // It need not be there (OpenID Connect Core section 12.2), unless it has to be read.
+            None if self.config.gate.is_open() => {}
+            None => return Err(InvalidIdToken::Missing.into()),
+        }
         Ok(self.tokens(&answer))
     }
 
     async fn identify(
         &self,
         id_token: &SecretString,
-        nonce: &SecretString,
+        occasion: Occasion<'_>,
         provider: &Provider,
     ) -> Result<Identity, UpstreamError> {
         let key_id = id_token::key_id(id_token)?;
@@ -161,8 +181,9 @@ impl Upstream {
         let expected = Expected {
             issuer: &provider.issuer,
             audience: &self.config.client_id,
-            nonce,
+            occasion,
             allowed_tenants: &self.config.allowed_tenants,
+            gate: &self.config.gate,
             now: self.clock.now(),
         };
         Ok(id_token::verify(id_token, &key.ok_or(InvalidIdToken::Key)?, &expected)?)
@@ -198,71 +219,6 @@ impl Upstream {
             access_token: EntraAccessToken::new(answer.access_token().secret().as_str().into()),
             expires_at: self.clock.now().plus(lifetime),
             refresh_token: refresh_token.map(EntraRefreshToken),
-        }
-    }
-}
-
-/// Why Entra ID gave nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum UpstreamError {
-    /// The user may not sign in here.
-    #[error("the user's tenant is not allowed")]
-    ForeignTenant,
-    /// What it said does not hold, or our application is not set up as it should be.
-    #[error("Entra ID gave an answer that cannot be used")]
-    Invalid(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The grant behind the call is over, or Entra ID wants the user to sign in again.
-    #[error("Entra ID no longer honours the grant: {0}")]
-    Refused(String),
-    /// It cannot be reached, or asks for patience.
-    #[error("Entra ID cannot be reached")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl From<InvalidIdToken> for UpstreamError {
-    fn from(error: InvalidIdToken) -> Self {
-        match error {
-            InvalidIdToken::Tenant => Self::ForeignTenant,
-            other => Self::Invalid(Box::new(other)),
-        }
-    }
-}
-
-impl From<HttpFailure> for UpstreamError {
-    fn from(error: HttpFailure) -> Self {
-        match error {
-            HttpFailure::Unusable(_) => Self::Invalid(Box::new(error)),
-            HttpFailure::Network(_) | HttpFailure::Status(_) => Self::Unavailable(Box::new(error)),
-        }
-    }
-}
-
-type TokenFailure = RequestTokenError<HttpFailure, BasicErrorResponse>;
-
-impl From<TokenFailure> for UpstreamError {
-    fn from(error: TokenFailure) -> Self {
-        match error {
-            RequestTokenError::ServerResponse(answer) => Self::from(answer),
-            RequestTokenError::Request(error) => Self::from(error),
-            // The source carries the path of the fault, and not the body of the answer.
-            RequestTokenError::Parse(source, _) => Self::Invalid(Box::new(source)),
-            RequestTokenError::Other(text) => Self::Invalid(text.into()),
-        }
-    }
-}
-
-impl From<StandardErrorResponse<BasicErrorResponseType>> for UpstreamError {
-    /// Branches on the error code alone: numbers and texts of Entra ID change.
-    fn from(answer: StandardErrorResponse<BasicErrorResponseType>) -> Self {
-        let code = answer.error().as_ref().to_owned();
-        match code.as_str() {
-            "invalid_grant" | "interaction_required" | "consent_required" | "login_required" => {
-                Self::Refused(answer.to_string())
-            }
-            "temporarily_unavailable" | "server_error" => {
-                Self::Unavailable(answer.to_string().into())
-            }
-            _ => Self::Invalid(answer.to_string().into()),
         }
     }
 }

@@ -1,0 +1,87 @@
+//! Why Entra ID gave nothing, sorted by what follows from it.
+
+use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
+use oauth2::{RequestTokenError, StandardErrorResponse};
+
+use super::gate::NotPermitted;
+use super::http_client::HttpFailure;
+use super::id_token::InvalidIdToken;
+
+/// Why Entra ID gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// The user may not sign in here.
+    #[error("the user's tenant is not allowed")]
+    ForeignTenant,
+    /// What it said does not hold, or our application is not set up as it should be.
+    #[error("Entra ID gave an answer that cannot be used")]
+    Invalid(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The user may not use this server.
+    #[error(transparent)]
+    NotPermitted(NotPermitted),
+    /// The grant behind the call is over, or Entra ID wants the user to sign in again.
+    #[error("Entra ID no longer honours the grant: {0}")]
+    Refused(String),
+    /// It cannot be reached, or asks for patience.
+    #[error("Entra ID cannot be reached")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl UpstreamError {
+    /// Whether the user may no longer sign in, so that no session may go on.
+    pub fn ends_sessions(&self) -> bool {
+        match self {
+            Self::ForeignTenant | Self::NotPermitted(_) | Self::Refused(_) => true,
+            Self::Invalid(_) | Self::Unavailable(_) => false,
+        }
+    }
+}
+
+impl From<InvalidIdToken> for UpstreamError {
+    fn from(error: InvalidIdToken) -> Self {
+        match error {
+            InvalidIdToken::NotPermitted(rule) => Self::NotPermitted(rule),
+            InvalidIdToken::Tenant => Self::ForeignTenant,
+            other => Self::Invalid(Box::new(other)),
+        }
+    }
+}
+
+impl From<HttpFailure> for UpstreamError {
+    fn from(error: HttpFailure) -> Self {
+        match error {
+            HttpFailure::Unusable(_) => Self::Invalid(Box::new(error)),
+            HttpFailure::Network(_) | HttpFailure::Status(_) => Self::Unavailable(Box::new(error)),
+        }
+    }
+}
+
+type TokenFailure = RequestTokenError<HttpFailure, BasicErrorResponse>;
+
+impl From<TokenFailure> for UpstreamError {
+    fn from(error: TokenFailure) -> Self {
+        match error {
+            RequestTokenError::ServerResponse(answer) => Self::from(answer),
+            RequestTokenError::Request(error) => Self::from(error),
+            // The source carries the path of the fault, and not the body of the answer.
+            RequestTokenError::Parse(source, _) => Self::Invalid(Box::new(source)),
+            RequestTokenError::Other(text) => Self::Invalid(text.into()),
+        }
+    }
+}
+
+impl From<StandardErrorResponse<BasicErrorResponseType>> for UpstreamError {
+    /// Branches on the error code alone: numbers and texts of Entra ID change.
+    fn from(answer: StandardErrorResponse<BasicErrorResponseType>) -> Self {
+        let code = answer.error().as_ref().to_owned();
+        match code.as_str() {
+            "invalid_grant" | "interaction_required" | "consent_required" | "login_required" => {
+                Self::Refused(answer.to_string())
+            }
+            "temporarily_unavailable" | "server_error" => {
+                Self::Unavailable(answer.to_string().into())
+            }
+            _ => Self::Invalid(answer.to_string().into()),
+        }
+    }
+}
