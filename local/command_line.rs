@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use oauth_fn::limits::REQUESTS_PER_MINUTE;
 use url::Url;
 
 use crate::identity_provider::Person;
@@ -69,6 +70,9 @@ pub struct Serve {
     /// Sign this user in without the page of the identity provider: alice, bob or mallory
     #[arg(long, value_name = "NAME", value_parser = |name: &str| Person::try_from(name))]
     pub sign_in_as: Option<Person>,
+    /// Requests of one kind that one address may make in a minute; 0 for any number
+    #[arg(long, value_name = "N", default_value_t = REQUESTS_PER_MINUTE.get())]
+    pub requests_per_minute: u32,
 }
 
 #[cfg(test)]

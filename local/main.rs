@@ -1,6 +1,7 @@
 //! The command line of the local system.
 
 use std::io::IsTerminal;
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -37,8 +38,13 @@ async fn run(command_line: CommandLine) -> Result<(), Box<dyn std::error::Error>
 
 async fn serve(flags: Serve) -> Result<(), StartError> {
     let data = if flags.memory { Data::Memory } else { Data::Directory(flags.data) };
-    let options =
-        Options { listen: flags.listen, data, sign_in_as: flags.sign_in_as, ..Options::default() };
+    let options = Options {
+        listen: flags.listen,
+        data,
+        sign_in_as: flags.sign_in_as,
+        requests_per_minute: NonZeroU32::new(flags.requests_per_minute),
+        ..Options::default()
+    };
     let stack = Stack::start(options.clone()).await?;
     say::line(Greeting { base_url: stack.base_url(), options: &options });
     shared::serve::told_to_stop().await;

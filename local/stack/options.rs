@@ -1,10 +1,12 @@
 //! What a system is started with.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use oauth_fn::limits::REQUESTS_PER_MINUTE;
 use oauth_fn::protocol::registration_policy::RegistrationPolicy;
 use oauth_fn::upstream::Gate;
 use shared::clock::{Clock, SystemClock};
@@ -24,6 +26,8 @@ pub struct Options {
     pub session_cache: Duration,
     /// Where the clients that register may have users sent back to.
     pub registration: RegistrationPolicy,
+    /// Requests of one kind that one address may make in a minute; any number if there is none.
+    pub requests_per_minute: Option<NonZeroU32>,
     /// Which users of the tenant may sign in.
     pub gate: Gate,
     /// Tells the time to everything in the system.
@@ -48,6 +52,7 @@ impl Default for Options {
             sign_in_as: None,
             session_cache: Duration::from_secs(30),
             registration: RegistrationPolicy::default(),
+            requests_per_minute: Some(REQUESTS_PER_MINUTE),
             gate: Gate::default(),
             clock: Arc::new(SystemClock),
         }

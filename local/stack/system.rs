@@ -57,6 +57,7 @@ impl System {
                 grant_keys: keys.grant_keys,
                 upstream,
                 registration: options.registration.clone(),
+                requests_per_minute: options.requests_per_minute,
             },
             oauth_fn::Doors {
                 records: Arc::clone(&oauth_records) as _,

@@ -1,6 +1,7 @@
 //! What this app is told by its environment.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use secrecy::SecretString;
 use shared::base_url::{PublicBaseUrl, is_loopback};
@@ -9,6 +10,7 @@ use shared::seal::KeyRing;
 use shared::session::DirectoryId;
 use url::Url;
 
+use crate::limits::REQUESTS_PER_MINUTE;
 use crate::protocol::registration_policy::{AllowedHosts, AllowedSchemes, RegistrationPolicy};
 use crate::upstream::{Gate, Guests, RequiredRoles};
 
@@ -25,6 +27,8 @@ pub struct Config {
     pub upstream: UpstreamConfig,
     /// Where the clients that register may have users sent back to.
     pub registration: RegistrationPolicy,
+    /// Requests of one kind that one address may make in a minute; any number if there is none.
+    pub requests_per_minute: Option<NonZeroU32>,
 }
 
 impl Config {
@@ -43,12 +47,15 @@ impl Config {
         }
         let upstream = UpstreamConfig::read(settings);
         let registration = read_registration_policy(settings);
+        let default = Some(REQUESTS_PER_MINUTE);
+        let requests = settings.optional("REQUESTS_PER_MINUTE", default, parse_requests);
         Some(Self {
             base_url: base_url?,
             session_keys: session_keys?,
             grant_keys: grant_keys?,
             upstream: upstream?,
             registration: registration?,
+            requests_per_minute: requests?,
         })
     }
 }
@@ -147,6 +154,11 @@ fn parse_scopes(text: &str) -> Result<Vec<String>, &'static str> {
     } else {
         Err("must name openid and profile, since the user is known by oid and tid")
     }
+}
+
+fn parse_requests(text: &str) -> Result<Option<NonZeroU32>, &'static str> {
+    let requests = text.parse().map_err(|_| "must be a whole number, and 0 for no limit")?;
+    Ok(NonZeroU32::new(requests))
 }
 
 fn parse_tenants(text: &str) -> Result<Vec<DirectoryId>, &'static str> {
@@ -259,6 +271,15 @@ mod tests {
         let faults = faults(&[("REQUIRED_ROLES", ","), ("GUESTS", "no")]);
         assert!(faults.contains("REQUIRED_ROLES must be the values of app roles"), "{faults}");
         assert!(faults.contains("GUESTS must be allowed or refused"), "{faults}");
+    }
+
+    #[test]
+    fn a_limit_of_zero_requests_is_none_at_all() {
+        assert_eq!(parse_requests("0"), Ok(None));
+        assert_eq!(parse_requests("60"), Ok(NonZeroU32::new(60)));
+        for text in ["-1", "1.5", "many", "4294967296"] {
+            assert!(parse_requests(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -71,10 +71,17 @@ struct Parts {
 
 impl App {
     fn new(config: Config, doors: Doors) -> Self {
-        let Config { base_url, session_keys, grant_keys, upstream, registration } = config;
+        let Config {
+            base_url,
+            session_keys,
+            grant_keys,
+            upstream,
+            registration,
+            requests_per_minute,
+        } = config;
         let Doors { records, clock, http } = doors;
         Self(Arc::new(Parts {
-            limits: Limits::new(Arc::clone(&clock)),
+            limits: Limits::new(&clock, requests_per_minute),
             clients: Clients::new(&grant_keys, Arc::clone(&records), Arc::clone(&clock)),
             registration,
             browsers: Browsers::new(&grant_keys, CookieJar::new(&base_url)),

@@ -14,6 +14,7 @@ mod clients;
 mod consent;
 mod faults;
 mod gate;
+mod limits;
 mod mcp;
 mod metadata;
 mod outage;

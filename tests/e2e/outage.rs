@@ -95,6 +95,7 @@ impl Server {
                 gate: Gate::default(),
             },
             registration: RegistrationPolicy::default(),
+            requests_per_minute: None,
         };
         let doors = Doors {
             records: Arc::new(Away),

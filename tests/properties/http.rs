@@ -24,7 +24,7 @@ use tower::ServiceExt;
 
 use crate::registration::json as any_json;
 
-const ENVIRONMENT: [(&str, &str); 7] = [
+const ENVIRONMENT: [(&str, &str); 8] = [
     ("PUBLIC_BASE_URL", "http://127.0.0.1:8787"),
     ("SESSION_KEYS", "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
     ("GRANT_KEYS", "k1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="),
@@ -32,6 +32,8 @@ const ENVIRONMENT: [(&str, &str); 7] = [
     ("UPSTREAM_CLIENT_ID", "client"),
     ("UPSTREAM_CREDENTIAL", "secret"),
     ("ALLOWED_TENANTS", "11111111-2222-3333-4444-555555555555"),
+    // The clock stands still, so that a share would never fill again.
+    ("REQUESTS_PER_MINUTE", "0"),
 ];
 const FORM: &str = "application/x-www-form-urlencoded";
 

@@ -138,6 +138,12 @@ impl From<InvalidClient> for ClientError {
     }
 }
 
+impl From<TooMany> for ClientError {
+    fn from(error: TooMany) -> Self {
+        Self::TooMany(error)
+    }
+}
+
 impl From<StoreError> for ClientError {
     fn from(error: StoreError) -> Self {
         log_failure(&error);
@@ -195,6 +201,7 @@ pub(super) struct PageError {
     explanation: &'static str,
     next_step: &'static str,
     correlation_id: CorrelationId,
+    retry_after: Option<u64>,
 }
 
 const START_AGAIN: &str = "Go back to the program and connect once more.";
@@ -243,23 +250,37 @@ impl PageError {
         page
     }
 
+    /// The neighbourhood has had its share. It is logged where that is known, and not each time.
+    pub(super) fn too_many(error: TooMany) -> Self {
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            title: "That was too much at once",
+            explanation: "Too many requests came from your network.",
+            next_step: "Wait a minute and reload this page.",
+            correlation_id: CorrelationId::generate(),
+            retry_after: Some(error.retry_after),
+        }
+    }
+
     fn new(status: StatusCode, title: &'static str, explanation: &'static str) -> Self {
         let correlation_id = CorrelationId::generate();
         tracing::info!(%correlation_id, explanation, "a browser was shown an error page");
-        Self { status, title, explanation, next_step: START_AGAIN, correlation_id }
+        let next_step = START_AGAIN;
+        Self { status, title, explanation, next_step, correlation_id, retry_after: None }
     }
 }
 
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
-        ErrorPage {
+        let page = ErrorPage {
             status: self.status,
             title: self.title,
             explanation: self.explanation,
             next_step: self.next_step,
             correlation_id: &self.correlation_id.to_string(),
-        }
-        .into_response()
+        };
+        let wait = self.retry_after.map(|seconds| [(RETRY_AFTER, HeaderValue::from(seconds))]);
+        (wait, page).into_response()
     }
 }
 

@@ -6,6 +6,7 @@ mod authorize;
 mod callback;
 mod consent;
 mod landing;
+mod limit;
 mod metadata;
 mod register;
 mod revoke;
@@ -13,6 +14,7 @@ mod sign_in;
 mod token;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, REFERRER_POLICY};
 use http::{HeaderName, HeaderValue, Method};
@@ -20,13 +22,18 @@ use tower_http::cors::{Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::App;
+use crate::limits::Limit;
 
 /// Every route of this app, as in `infra/apim/oauth.openapi.json`.
 pub(crate) fn router(app: App) -> Router {
-    Router::new().merge(documents()).merge(back_channel()).merge(front_channel()).with_state(app)
+    Router::new()
+        .merge(documents())
+        .merge(back_channel(&app))
+        .merge(front_channel(&app))
+        .with_state(app)
 }
 
-/// What clients discover; public and cacheable.
+/// What clients discover; public and cacheable, and never limited.
 fn documents() -> Router<App> {
     Router::new()
         .route("/.well-known/oauth-authorization-server", get(metadata::show))
@@ -37,24 +44,29 @@ fn documents() -> Router<App> {
 }
 
 /// What clients call by themselves: from any origin, since no cookie counts here.
-fn back_channel() -> Router<App> {
-    Router::new()
+fn back_channel(app: &App) -> Router<App> {
+    let registration = Router::new()
         .route("/register", post(register::register))
+        .layer(from_fn_with_state((app.clone(), Limit::Registration), limit::permit));
+    Router::new()
         .route("/token", post(token::issue))
         .route("/revoke", post(revoke::revoke))
+        .layer(from_fn_with_state((app.clone(), Limit::BackChannel), limit::permit))
+        .merge(registration)
         .layer(cors(&[Method::POST]))
         .layer(header(CACHE_CONTROL, "no-store"))
         .layer(header(PRAGMA, "no-cache"))
 }
 
 /// Where browsers come with their users; never for scripts of other origins.
-fn front_channel() -> Router<App> {
+fn front_channel(app: &App) -> Router<App> {
     Router::new()
         .route("/authorize", get(authorize::authorize))
         .route("/consent", get(consent::ask).post(consent::decide))
         .route("/account", get(account::show).post(account::act))
         // A sign-in is finished once, so a look at the headers alone must not do it.
         .route("/oauth-callback", get(callback::finish).head(callback::refuse))
+        .layer(from_fn_with_state((app.clone(), Limit::FrontChannel), limit::permit))
         .layer(header(CACHE_CONTROL, "no-store"))
         .layer(header(PRAGMA, "no-cache"))
         .layer(SetResponseHeaderLayer::if_not_present(

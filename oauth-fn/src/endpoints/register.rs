@@ -11,7 +11,7 @@ use shared::secret::inside_seal;
 use super::answer::{ClientError, bounded};
 use crate::App;
 use crate::clients::RegisterError;
-use crate::limits::{Neighbourhood, TooMany};
+use crate::limits::Neighbourhood;
 use crate::protocol::client_authentication::ClientSecret;
 use crate::protocol::client_metadata::{
     AcceptedRegistration, ClientRegistration, RegistrationError,
@@ -75,13 +75,6 @@ impl From<RegisterError> for ClientError {
             RegisterError::Store(error) => error.into(),
             RegisterError::TooMany(error) => error.into(),
         }
-    }
-}
-
-impl From<TooMany> for ClientError {
-    fn from(error: TooMany) -> Self {
-        tracing::warn!(audit = "registrations_limited", "a registration was refused");
-        Self::TooMany(error)
     }
 }
 
