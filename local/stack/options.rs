@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oauth_fn::limits::REQUESTS_PER_MINUTE;
+use oauth_fn::protocol::preregistration::PreregisteredClients;
 use oauth_fn::protocol::registration_policy::RegistrationPolicy;
 use oauth_fn::upstream::Gate;
 use shared::clock::{Clock, SystemClock};
@@ -30,6 +31,8 @@ pub struct Options {
     pub requests_per_minute: Option<NonZeroU32>,
     /// Which users of the tenant may sign in.
     pub gate: Gate,
+    /// The clients that need not register.
+    pub preregistered: PreregisteredClients,
     /// Tells the time to everything in the system.
     pub clock: Arc<dyn Clock>,
 }
@@ -54,6 +57,7 @@ impl Default for Options {
             registration: RegistrationPolicy::default(),
             requests_per_minute: Some(REQUESTS_PER_MINUTE),
             gate: Gate::default(),
+            preregistered: PreregisteredClients::default(),
             clock: Arc::new(SystemClock),
         }
     }

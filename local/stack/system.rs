@@ -58,6 +58,7 @@ impl System {
                 upstream,
                 registration: options.registration.clone(),
                 requests_per_minute: options.requests_per_minute,
+                preregistered: options.preregistered.clone(),
             },
             oauth_fn::Doors {
                 records: Arc::clone(&oauth_records) as _,

@@ -11,6 +11,7 @@ use shared::session::DirectoryId;
 use url::Url;
 
 use crate::limits::REQUESTS_PER_MINUTE;
+use crate::protocol::preregistration::PreregisteredClients;
 use crate::protocol::registration_policy::{AllowedHosts, AllowedSchemes, RegistrationPolicy};
 use crate::upstream::{Gate, Guests, RequiredRoles};
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub registration: RegistrationPolicy,
     /// Requests of one kind that one address may make in a minute; any number if there is none.
     pub requests_per_minute: Option<NonZeroU32>,
+    /// The clients that need not register.
+    pub preregistered: PreregisteredClients,
 }
 
 impl Config {
@@ -49,6 +52,7 @@ impl Config {
         let registration = read_registration_policy(settings);
         let default = Some(REQUESTS_PER_MINUTE);
         let requests = settings.optional("REQUESTS_PER_MINUTE", default, parse_requests);
+        let preregistered = read_preregistered_clients(settings, registration.as_ref());
         Some(Self {
             base_url: base_url?,
             session_keys: session_keys?,
@@ -56,6 +60,7 @@ impl Config {
             upstream: upstream?,
             registration: registration?,
             requests_per_minute: requests?,
+            preregistered: preregistered?,
         })
     }
 }
@@ -68,6 +73,24 @@ fn read_registration_policy(settings: &mut Settings<'_>) -> Option<RegistrationP
         AllowedSchemes::try_from(text)
     });
     Some(RegistrationPolicy { hosts: hosts?, schemes: schemes? })
+}
+
+/// The clients can be judged only where the policy can be read.
+fn read_preregistered_clients(
+    settings: &mut Settings<'_>,
+    policy: Option<&RegistrationPolicy>,
+) -> Option<PreregisteredClients> {
+    const NAME: &str = "REGISTERED_CLIENTS";
+    let json = settings.optional(NAME, "[]".to_owned(), shared::config::text)?;
+    match PreregisteredClients::parse(&json, policy?) {
+        Ok(clients) => Some(clients),
+        Err(faults) => {
+            for fault in faults {
+                settings.fault(NAME, &fault.to_string());
+            }
+            None
+        }
+    }
 }
 
 /// The `OpenID` provider that users sign in at: Entra ID.
@@ -280,6 +303,27 @@ mod tests {
         for text in ["-1", "1.5", "many", "4294967296"] {
             assert!(parse_requests(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn each_fault_of_a_registered_client_is_a_fault_of_its_setting() {
+        let clients = r#"[
+            { "client_id": "one", "client_name": "One", "redirect_uris": ["http://a.example/"] },
+            { "client_id": "two", "client_name": "Two", "redirect_uris": ["https://a.example/"],
+              "client_secret": "hunter2" }
+        ]"#;
+
+        let faults = faults(&[("REGISTERED_CLIENTS", clients)]);
+
+        assert!(
+            faults.contains("REGISTERED_CLIENTS entry 1 (one): a redirect URI must"),
+            "{faults}"
+        );
+        assert!(
+            faults.contains("REGISTERED_CLIENTS entry 2 (two): client_secret must"),
+            "{faults}"
+        );
+        assert!(!faults.contains("hunter2"));
     }
 
     #[test]

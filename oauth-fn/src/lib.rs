@@ -78,11 +78,17 @@ impl App {
             upstream,
             registration,
             requests_per_minute,
+            preregistered,
         } = config;
         let Doors { records, clock, http } = doors;
         Self(Arc::new(Parts {
             limits: Limits::new(&clock, requests_per_minute),
-            clients: Clients::new(&grant_keys, Arc::clone(&records), Arc::clone(&clock)),
+            clients: Clients::new(
+                &grant_keys,
+                preregistered,
+                Arc::clone(&records),
+                Arc::clone(&clock),
+            ),
             registration,
             browsers: Browsers::new(&grant_keys, CookieJar::new(&base_url)),
             connections: Connections::new(&grant_keys, Arc::clone(&records), Arc::clone(&clock)),

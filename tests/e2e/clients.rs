@@ -73,11 +73,11 @@ fn registration(method: &str) -> Value {
     })
 }
 
-fn basic(id: &str, secret: &str) -> String {
+pub(crate) fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", BASE64.encode(format!("{id}:{secret}").as_bytes()))
 }
 
-async fn send(
+pub(crate) async fn send(
     system: &System,
     path: &str,
     authorization: Option<&str>,
@@ -93,7 +93,7 @@ async fn send(
 
 /// Asserts that the client was not believed (RFC 6749 section 5.2).
 #[track_caller]
-fn is_not_believed(answer: &Answer) {
+pub(crate) fn is_not_believed(answer: &Answer) {
     answer.refused(401, "invalid_client");
     assert!(answer.header("www-authenticate").unwrap().starts_with("Basic "));
 }

@@ -18,6 +18,7 @@ mod limits;
 mod mcp;
 mod metadata;
 mod outage;
+mod preregistered;
 mod prompt;
 mod refresh;
 mod registration;

@@ -11,6 +11,7 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use local::ManualClock;
 use oauth_fn::grants::{Code, Refresh};
+use oauth_fn::protocol::preregistration::PreregisteredClients;
 use oauth_fn::protocol::registration_policy::RegistrationPolicy;
 use oauth_fn::upstream::Gate;
 use oauth_fn::{Config, Doors, UpstreamConfig, UpstreamCredential};
@@ -96,6 +97,7 @@ impl Server {
             },
             registration: RegistrationPolicy::default(),
             requests_per_minute: None,
+            preregistered: PreregisteredClients::default(),
         };
         let doors = Doors {
             records: Arc::new(Away),

@@ -1,7 +1,8 @@
 //! Registered clients. A short registration travels in the client's own identifier, authenticated,
 //! so that it needs no row, survives restarts and is known to every instance; a longer one has a
 //! row. The same metadata gives the same identifier for as long as the same key signs. A
-//! confidential client is registered once for each time that it asks, in a row of its own.
+//! confidential client is registered once for each time that it asks, in a row of its own. Those
+//! that the operator registered stand in the configuration.
 
 mod rows;
 
@@ -19,6 +20,7 @@ use crate::protocol::client_authentication::{
     ClientSecret, RegisteredAuthentication, SecretMethod,
 };
 use crate::protocol::client_metadata::{ClientMetadata, RefreshTokens};
+use crate::protocol::preregistration::PreregisteredClients;
 use crate::protocol::redirect_uri::RedirectUri;
 
 use rows::Rows;
@@ -33,6 +35,7 @@ const CONFIDENTIAL: u8 = 3;
 /// The store of clients.
 #[derive(Debug)]
 pub struct Clients {
+    preregistered: PreregisteredClients,
     ids: Sealer,
     rows: Rows,
 }
@@ -46,10 +49,16 @@ struct Compact(String, Vec<RedirectUri>, RefreshTokens);
 struct Confidential(Compact, SecretMethod, [u8; 32]);
 
 impl Clients {
-    /// Clients under the keys of `ring`, those with a row in `records`.
-    pub fn new(ring: &KeyRing, records: Arc<dyn RecordStore>, clock: Arc<dyn Clock>) -> Self {
+    /// Those that are `preregistered`, and clients under the keys of `ring`: those with a row in
+    /// `records`.
+    pub fn new(
+        ring: &KeyRing,
+        preregistered: PreregisteredClients,
+        records: Arc<dyn RecordStore>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let rows = Rows::new(ring.sealer(Purpose::ClientRow), records, clock);
-        Self { ids: ring.sealer(Purpose::ClientId), rows }
+        Self { preregistered, ids: ring.sealer(Purpose::ClientId), rows }
     }
 
     /// Registers a public client, and gives its `client_id`. A permit is asked for if the
@@ -95,6 +104,9 @@ impl Clients {
     /// # Errors
     /// Storage failed, for a client that has a row.
     pub async fn find(&self, id: &str) -> Result<Option<ClientMetadata>, StoreError> {
+        if let Some(client) = self.preregistered.find(id) {
+            return Ok(Some(client.metadata.clone()));
+        }
         let Some(text) = self.verified(id) else {
             return Ok(None);
         };
@@ -119,6 +131,9 @@ impl Clients {
         &self,
         id: &str,
     ) -> Result<Option<RegisteredAuthentication>, StoreError> {
+        if let Some(client) = self.preregistered.find(id) {
+            return Ok(Some(client.authentication.clone()));
+        }
         match self.verified(id).as_deref().and_then(<[u8]>::first) {
             Some(&(IN_ID | IN_ROW)) => Ok(Some(RegisteredAuthentication::Public)),
             Some(&CONFIDENTIAL) => {

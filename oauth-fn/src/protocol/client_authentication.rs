@@ -1,9 +1,12 @@
 //! How a client proves that it is the one that registered (RFC 6749 section 2.3, RFC 7591
 //! section 2): each in the one way that it registered, and in no other.
 
-use data_encoding::BASE64;
+use std::fmt;
+
+use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use shared::secret::{Fingerprint, Secret};
 use zeroize::Zeroizing;
 
@@ -54,13 +57,35 @@ impl ClientSecret {
 
     /// What we keep of it. It holds for the client that `client_id` names, and no other.
     pub fn fingerprint(&self, client_id: &str) -> Fingerprint {
-        let secret = self.0.expose_secret().as_bytes();
-        Fingerprint::of("client-secret", &[client_id.as_bytes(), secret])
+        let digest = Sha256::digest(self.0.expose_secret().as_bytes());
+        ClientSecretDigest(digest.into()).fingerprint(client_id)
     }
 
     /// The text for the client, which is told once.
     pub fn into_text(self) -> SecretString {
         self.0
+    }
+}
+
+/// The SHA-256 of a client secret: all that a setting needs to hold of one.
+pub struct ClientSecretDigest([u8; 32]);
+
+impl ClientSecretDigest {
+    /// The digest that is written as 64 hexadecimal digits.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?;
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// The fingerprint of the secret, as [`ClientSecret::fingerprint`] gives it.
+    pub fn fingerprint(&self, client_id: &str) -> Fingerprint {
+        Fingerprint::of("client-secret", &[client_id.as_bytes(), &self.0])
+    }
+}
+
+impl fmt::Debug for ClientSecretDigest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ClientSecretDigest([REDACTED])")
     }
 }
 
@@ -234,6 +259,22 @@ mod tests {
         let secret = ClientSecret::generate();
 
         assert!(!secret.fingerprint("id").matches(&secret.fingerprint("other")));
+    }
+
+    #[test]
+    fn the_digest_of_a_secret_gives_the_fingerprint_of_the_secret() {
+        // `printf right | sha256sum`
+        let digest = "27042f4e6eca7d0b2a7ee4026df2ecfa51d3339e6d122aa099118ecd8563bad9";
+        let secret = ClientSecret("right".to_owned().into());
+        for text in [digest.to_owned(), digest.to_uppercase()] {
+            let digest = ClientSecretDigest::from_hex(&text).unwrap();
+
+            assert!(digest.fingerprint("id").matches(&secret.fingerprint("id")));
+            assert!(!digest.fingerprint("other").matches(&secret.fingerprint("id")));
+        }
+        for text in ["", &digest[1..], &format!("{digest}00"), &digest.replace('2', "g")] {
+            assert!(ClientSecretDigest::from_hex(text).is_none(), "{text}");
+        }
     }
 
     #[test]

@@ -99,6 +99,14 @@ impl ClientRegistration {
         registration.ok_or(RegistrationError::NotAnObject)
     }
 
+    /// This registration, if it names the client: not every way to register leaves that open.
+    ///
+    /// # Errors
+    /// It has no name.
+    pub fn named(self) -> Result<Self, RegistrationError> {
+        if self.client_name.is_some() { Ok(self) } else { Err(RegistrationError::Name) }
+    }
+
     /// Checks every rule, those of `policy` among them, and gives what to keep and what to answer.
     ///
     /// # Errors

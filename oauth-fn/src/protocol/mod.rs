@@ -10,6 +10,7 @@ pub mod error;
 pub mod metadata;
 pub mod parameters;
 pub mod pkce;
+pub mod preregistration;
 pub mod prompt;
 pub mod redirect_uri;
 pub mod registration_policy;
