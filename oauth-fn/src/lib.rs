@@ -13,6 +13,7 @@ pub mod grant;
 pub mod grants;
 pub mod limits;
 pub mod pages;
+mod periods;
 pub mod protocol;
 pub mod upstream;
 mod weekly;

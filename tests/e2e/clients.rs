@@ -15,18 +15,18 @@ use crate::client::{Browser, Client};
 use crate::system::{Answer, System, http_client};
 
 const REDIRECT_URI: &str = "http://127.0.0.1:41000/callback";
-const BASIC: &str = "client_secret_basic";
+pub(crate) const BASIC: &str = "client_secret_basic";
 const POST: &str = "client_secret_post";
 
 /// A client that was given a secret.
-struct Confidential {
-    client: Client,
-    secret: String,
+pub(crate) struct Confidential {
+    pub(crate) client: Client,
+    pub(crate) secret: String,
     method: &'static str,
 }
 
 impl Confidential {
-    async fn register(system: &System, method: &'static str) -> Self {
+    pub(crate) async fn register(system: &System, method: &'static str) -> Self {
         let answer = system.register(&registration(method)).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
         let registered = answer.json();
@@ -35,7 +35,7 @@ impl Confidential {
     }
 
     /// Sends `form` as this client registered to.
-    async fn send(&self, system: &System, path: &str, form: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn send(&self, system: &System, path: &str, form: &[(&str, &str)]) -> Answer {
         if self.method == BASIC {
             let form = form.iter().filter(|(name, _)| *name != "client_id");
             let form: Vec<_> = form.copied().collect();
@@ -47,18 +47,18 @@ impl Confidential {
         }
     }
 
-    async fn code(&self, system: &System) -> String {
+    pub(crate) async fn code(&self, system: &System) -> String {
         Browser::new().code(system, &self.client).await
     }
 
-    fn refresh<'a>(&'a self, token: &'a str) -> [(&'a str, &'a str); 3] {
+    pub(crate) fn refresh<'a>(&'a self, token: &'a str) -> [(&'a str, &'a str); 3] {
         let client_id = self.client.id.as_str();
         [("grant_type", "refresh_token"), ("client_id", client_id), ("refresh_token", token)]
     }
 
-    fn address(&self) -> Address {
+    pub(crate) fn address(&self) -> Address {
         Address {
-            table: TableName::word("clients"),
+            table: TableName::of_quarter(2026, 4),
             partition: Key::digest("client-id", &[self.client.id.as_bytes()]),
             row: Key::word("m"),
         }

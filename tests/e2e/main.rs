@@ -12,6 +12,7 @@ mod callback;
 mod client;
 mod clients;
 mod consent;
+mod expiry;
 mod faults;
 mod gate;
 mod limits;

@@ -1,9 +1,10 @@
 //! Registered clients. A short registration travels in the client's own identifier, authenticated,
 //! so that it needs no row, survives restarts and is known to every instance; a longer one has a
-//! row. The same metadata gives the same identifier for as long as the same key signs. A
-//! confidential client is registered once for each time that it asks, in a row of its own. Those
-//! that the operator registered stand in the configuration.
+//! row, which ends when it is not used for long. The same metadata gives the same identifier for
+//! as long as the same key signs. A confidential client is registered once for each time that it
+//! asks, in a row of its own. Those that the operator registered stand in the configuration.
 
+mod quarter;
 mod rows;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use shared::seal::{KeyRing, Purpose, Sealer};
 use shared::secret::{Fingerprint, random_bytes};
 use shared::storage::{RecordStore, StoreError};
 
+use crate::grants::IssuedTokens;
 use crate::limits::{RowPermit, TooMany};
 use crate::protocol::client_authentication::{
     ClientSecret, RegisteredAuthentication, SecretMethod,
@@ -23,7 +25,9 @@ use crate::protocol::client_metadata::{ClientMetadata, RefreshTokens};
 use crate::protocol::preregistration::PreregisteredClients;
 use crate::protocol::redirect_uri::RedirectUri;
 
-use rows::Rows;
+use rows::{Found, Rows};
+
+pub use rows::AgeingRow;
 
 /// Longest identifier, in characters: what clients and gateways store without complaint.
 const LONGEST_ID: usize = 255;
@@ -112,39 +116,51 @@ impl Clients {
         };
         let compact = match text.split_first() {
             Some((&IN_ID, metadata)) => serde_json::from_slice(metadata).ok(),
-            Some((&IN_ROW, _)) => self.rows.read(id).await?,
+            Some((&IN_ROW, _)) => self.rows.read(id).await?.map(|row| row.value),
             Some((&CONFIDENTIAL, _)) => {
-                let row: Option<Confidential> = self.rows.read(id).await?;
-                row.map(|Confidential(compact, ..)| compact)
+                let row: Option<Found<Confidential>> = self.rows.read(id).await?;
+                row.map(|Found { value: Confidential(compact, ..), .. }| compact)
             }
             _ => None,
         };
         Ok(compact.map(ClientMetadata::from))
     }
 
-    /// How the client that `id` names registered to prove itself. Storage is asked for
-    /// confidential clients alone.
+    /// How the client that `id` names registered to prove itself. Storage is asked for clients
+    /// with a row alone.
     ///
     /// # Errors
     /// Storage failed.
-    pub async fn authentication(
-        &self,
-        id: &str,
-    ) -> Result<Option<RegisteredAuthentication>, StoreError> {
+    pub async fn authentication(&self, id: &str) -> Result<Option<KnownClient>, StoreError> {
         if let Some(client) = self.preregistered.find(id) {
-            return Ok(Some(client.authentication.clone()));
+            return Ok(Some(client.authentication.clone().into()));
         }
         match self.verified(id).as_deref().and_then(<[u8]>::first) {
-            Some(&(IN_ID | IN_ROW)) => Ok(Some(RegisteredAuthentication::Public)),
+            Some(&IN_ID) => Ok(Some(RegisteredAuthentication::Public.into())),
+            Some(&IN_ROW) => {
+                let row: Option<Found<Compact>> = self.rows.read(id).await?;
+                let authentication = RegisteredAuthentication::Public;
+                Ok(row.map(|Found { ageing, .. }| KnownClient { authentication, ageing }))
+            }
             Some(&CONFIDENTIAL) => {
-                let row: Option<Confidential> = self.rows.read(id).await?;
-                Ok(row.map(|Confidential(_, method, fingerprint)| {
+                let row: Option<Found<Confidential>> = self.rows.read(id).await?;
+                Ok(row.map(|Found { value: Confidential(_, method, fingerprint), ageing }| {
                     let fingerprint = Fingerprint::from_bytes(fingerprint);
-                    RegisteredAuthentication::Secret { method, fingerprint }
+                    let authentication = RegisteredAuthentication::Secret { method, fingerprint };
+                    KnownClient { authentication, ageing }
                 }))
             }
             _ => Ok(None),
         }
+    }
+
+    /// Lets the row of a client live on. The tokens that it just got prove that it is in use: by
+    /// a user who has signed in, through a client that has proved itself.
+    ///
+    /// # Errors
+    /// Storage failed; the row can be renewed another time.
+    pub async fn renew(&self, row: &AgeingRow, _: &IssuedTokens) -> Result<(), StoreError> {
+        self.rows.renew(row).await
     }
 
     fn id(&self, kind: u8, text: &[u8]) -> String {
@@ -156,6 +172,21 @@ impl Clients {
         let encoded = id.strip_prefix(PREFIX).filter(|_| id.len() <= LONGEST_ID)?;
         let signed = BASE64URL_NOPAD.decode(encoded.as_bytes()).ok()?;
         self.ids.verify(&signed).ok().map(<[u8]>::to_vec)
+    }
+}
+
+/// A client that asks for something with no user beside it.
+#[derive(Debug)]
+pub struct KnownClient {
+    /// How it registered to prove itself.
+    pub authentication: RegisteredAuthentication,
+    /// Its row, if that ends unless it is renewed.
+    pub ageing: Option<AgeingRow>,
+}
+
+impl From<RegisteredAuthentication> for KnownClient {
+    fn from(authentication: RegisteredAuthentication) -> Self {
+        Self { authentication, ageing: None }
     }
 }
 

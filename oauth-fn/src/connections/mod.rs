@@ -10,11 +10,10 @@ use std::sync::Arc;
 use shared::clock::Clock;
 use shared::seal::{KeyRing, NotOpened, Purpose, Sealer};
 use shared::session::ExpiryWeek;
-use shared::storage::{
-    Address, InsertError, Key, Place, Record, RecordStore, StoreError, Versioned,
-};
+use shared::storage::{Address, Key, Place, Record, RecordStore, StoreError, Versioned};
 
 use crate::grant::{Connection, ConnectionPlace, SESSION_LIFETIME};
+use crate::periods::PeriodError;
 use crate::weekly::WeeklyTables;
 
 /// The one column of a row.
@@ -47,9 +46,8 @@ impl Connections {
         let day = self.clock.now().day();
         let sealed = self.sealer.seal(day, &address.place(COLUMN), &text);
         match self.tables.insert(&address, Record::default().with(COLUMN, sealed)).await {
-            Ok(()) | Err(InsertError::Exists) => Ok(()),
-            Err(InsertError::Store(error)) => Err(error),
-            Err(error @ InsertError::NoTable) => Err(StoreError::new(error)),
+            Ok(()) | Err(PeriodError::Exists) => Ok(()),
+            Err(PeriodError::Store(error)) => Err(error),
         }
     }
 

@@ -55,7 +55,7 @@ struct RegistrationAnswer {
     registration: ClientRegistration,
 }
 
-/// The secret, told this once. It does not expire.
+/// The secret, told this once. It lives as long as its client.
 #[derive(Serialize)]
 struct SecretAnswer {
     #[serde(serialize_with = "inside_seal::serialize")]

@@ -16,7 +16,7 @@ pub(super) async fn revoke(
     headers: HeaderMap,
     OAuthForm(form): OAuthForm,
 ) -> Result<StatusCode, ClientError> {
-    let client = authenticate(&app, &headers, &form).await?;
+    let (client, _) = authenticate(&app, &headers, &form).await?;
     let presented =
         form.required("token").map_err(|error| ClientError::invalid_request(&error.to_string()))?;
     if presented.starts_with(Access::PREFIX) {

@@ -10,9 +10,11 @@ use serde::Serialize;
 use shared::clock::UnixTime;
 use shared::serve::{Interrupted, to_completion};
 use shared::storage::{ReplaceError, StoreError};
+use shared::telemetry::ErrorChain;
 
 use super::answer::{ClientError, OAuthForm, log_failure};
 use crate::App;
+use crate::clients::{AgeingRow, KnownClient};
 use crate::grant::SessionGrant;
 use crate::grants::{CodeState, FoundRefresh, IssuedToken, IssuedTokens, Renewal, Row};
 use crate::protocol::client_authentication::{AuthenticatedClient, InvalidClient, PresentedClient};
@@ -25,20 +27,25 @@ pub(super) async fn issue(
     headers: HeaderMap,
     OAuthForm(form): OAuthForm,
 ) -> Result<Response, ClientError> {
-    let client = authenticate(&app, &headers, &form).await?;
+    let (client, ageing) = authenticate(&app, &headers, &form).await?;
     let request = TokenRequest::read(&form, client.id(), &app.base_url)?;
     let now = app.clock.now();
     let issued = to_completion(async move {
-        match request {
+        let issued = match request {
             TokenRequest::Code(exchange) => app.exchange(exchange).await,
             TokenRequest::Refresh(refresh) => app.refresh(refresh).await,
+        };
+        if let (Ok(tokens), Some(row)) = (&issued, &ageing) {
+            app.renew_client(row, tokens).await;
         }
+        issued
     });
     Ok(Json(TokenAnswer::new(issued.await??, now)).into_response())
 }
 
 /// The client that a form of the back channel comes from, proved in the way that it registered.
-/// This comes before anything else is looked at, so that nobody else uses up a code.
+/// This comes before anything else is looked at, so that nobody else uses up a code. With it comes
+/// the client's row, if that has to be renewed.
 ///
 /// # Errors
 /// The client is not registered here, or does not prove that it is the one; or storage failed.
@@ -46,13 +53,14 @@ pub(super) async fn authenticate(
     app: &App,
     headers: &HeaderMap,
     form: &Parameters,
-) -> Result<AuthenticatedClient, ClientError> {
+) -> Result<(AuthenticatedClient, Option<AgeingRow>), ClientError> {
     form.each_once().map_err(|error| ClientError::invalid_request(&error.to_string()))?;
     let authorization: Vec<_> =
         headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes).collect();
     let presented = PresentedClient::read(&authorization, form)?;
-    let registered = app.clients.authentication(presented.id()).await?;
-    Ok(registered.ok_or(InvalidClient::Unknown)?.verify(presented)?)
+    let known = app.clients.authentication(presented.id()).await?;
+    let KnownClient { authentication, ageing } = known.ok_or(InvalidClient::Unknown)?;
+    Ok((authentication.verify(presented)?, ageing))
 }
 
 impl App {
@@ -146,6 +154,13 @@ impl App {
             FoundRefresh::Renewable { .. } | FoundRefresh::Reused { .. } => {
                 Err(ClientError::Unavailable)
             }
+        }
+    }
+
+    /// The client has its tokens, whatever becomes of its row: there will be another time.
+    async fn renew_client(&self, row: &AgeingRow, tokens: &IssuedTokens) {
+        if let Err(error) = self.clients.renew(row, tokens).await {
+            tracing::warn!(error = %ErrorChain(&error), "the row of a client was not renewed");
         }
     }
 

@@ -1,11 +1,12 @@
 //! Grants by code: the row from the sign-in to the exchange.
 
 use shared::session::{ExpiryWeek, MintedToken, SessionId, Token};
-use shared::storage::{InsertError, Record, ReplaceError, StoreError};
+use shared::storage::{Record, ReplaceError, StoreError};
 
 use super::columns::{CODE, CodeColumn};
 use super::{Code, Grants, IssuedTokens, Row};
 use crate::grant::{CodeBinding, Exchanged, Fulfilled};
+use crate::periods::PeriodError;
 
 impl Grants {
     /// Writes the row of a fulfilled authorization, and gives its code.
@@ -94,12 +95,11 @@ pub enum StartError {
     Store(#[from] StoreError),
 }
 
-impl From<InsertError> for StartError {
-    fn from(error: InsertError) -> Self {
+impl From<PeriodError> for StartError {
+    fn from(error: PeriodError) -> Self {
         match error {
-            InsertError::Exists => Self::AlreadyStarted,
-            InsertError::NoTable => Self::Store(StoreError::new(error)),
-            InsertError::Store(error) => Self::Store(error),
+            PeriodError::Exists => Self::AlreadyStarted,
+            PeriodError::Store(error) => Self::Store(error),
         }
     }
 }

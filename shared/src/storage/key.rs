@@ -54,6 +54,11 @@ impl TableName {
         Self(Cow::Owned(format!("u{year:04}w{week:02}")))
     }
 
+    /// The table `c<year>q<quarter>` for clients that were in use in this quarter of a year.
+    pub fn of_quarter(year: i32, quarter: u8) -> Self {
+        Self(Cow::Owned(format!("c{year:04}q{quarter}")))
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
