@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     log_to_terminal(if command_line.command.is_some() {
         "warn"
     } else {
-        "warn,oauth_fn=info,mcp_fn=info,local=info"
+        "warn,audit=info,oauth_fn=info,mcp_fn=info,local=info"
     });
     match run(command_line) {
         Ok(()) => ExitCode::SUCCESS,

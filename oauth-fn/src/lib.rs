@@ -3,11 +3,13 @@
 //!
 //! Endpoints take requests apart, [`protocol`] and [`grant`] decide, the stores seal and write.
 
+pub mod audit;
 pub mod browser;
 pub mod clients;
 pub mod config;
 pub mod connections;
 pub mod cookies;
+mod correlation;
 mod endpoints;
 pub mod grant;
 pub mod grants;

@@ -13,6 +13,8 @@ use governor::{Quota, RateLimiter};
 use http::HeaderMap;
 use shared::clock::Clock;
 
+use crate::audit::Event;
+
 /// Rows of clients that one address may cause in an hour. A whole office may share an address.
 const ROWS_AN_HOUR: NonZeroU32 = NonZeroU32::new(100).unwrap();
 /// Requests of one kind that one address may make in a minute, unless a setting says otherwise.
@@ -111,7 +113,7 @@ impl Limits {
         let taken = shares.map_or(Ok(()), |shares| shares.take((limit, from)));
         taken.map_err(|retry_after| {
             if self.warnings.take((limit, from)).is_ok() {
-                tracing::warn!(audit = "limited", limit = limit.as_str(), "requests are refused");
+                Event::Limited { limit: limit.as_str() }.record();
             }
             TooMany { limit, retry_after }
         })

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tracing::Instrument;
 
 use crate::config::{InvalidSettings, Settings};
 
@@ -57,14 +58,15 @@ pub async fn told_to_stop() {
 }
 
 /// Runs `work` to its end even if the caller goes away: a client that disconnects drops the
-/// handler's future, and a write of several steps must not stop in between.
+/// handler's future, and a write of several steps must not stop in between. What it logs stays with
+/// the caller's.
 ///
 /// # Errors
 /// The task panicked or the process is ending.
 pub async fn to_completion<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Interrupted> {
-    tokio::spawn(work).await.map_err(Interrupted)
+    tokio::spawn(work.in_current_span()).await.map_err(Interrupted)
 }
 
 /// Work that had to be finished was not.

@@ -151,6 +151,16 @@ impl Browser {
         self.decide_from(system, &origin, &[("request", request), ("decision", decision)]).await
     }
 
+    /// Allows what the page asks, and does not want to be asked again.
+    pub(crate) async fn allow_for_good(&self, system: &System, request: &str) -> Answer {
+        let form = [("request", request), ("decision", "allow"), ("remember", "yes")];
+        let origin = system.url("");
+        let origin = [("origin", origin.as_str()), ("sec-fetch-site", "same-origin")];
+        let answer = self.decide_from(system, &origin, &form).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+        answer
+    }
+
     /// Goes through consent, up to the address of the identity provider.
     pub(crate) async fn allow(&self, system: &System, authorization: &Url) -> Url {
         let request = self.consent_page(authorization).await;

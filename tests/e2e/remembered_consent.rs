@@ -16,19 +16,9 @@ use crate::system::{Answer, System, http_client};
 /// Allows `client` in this browser, signs in as `name`, and asks not to be asked again.
 async fn remember(system: &System, browser: &Browser, client: &Client, name: &str) -> String {
     let request = browser.consent_page(&client.authorization(system)).await;
-    let answer = allow_for_good(system, browser, &request).await;
+    let answer = browser.allow_for_good(system, &request).await;
     let callback = browser.press(&answer.location(), name).await;
     browser.open(callback).await.sent("code").unwrap()
-}
-
-/// Sends the consent page with both the button and the box.
-async fn allow_for_good(system: &System, browser: &Browser, request: &str) -> Answer {
-    let form = [("request", request), ("decision", "allow"), ("remember", "yes")];
-    let origin = system.url("");
-    let origin = [("origin", origin.as_str()), ("sec-fetch-site", "same-origin")];
-    let answer = browser.decide_from(system, &origin, &form).await;
-    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
-    answer
 }
 
 /// The cookie of the remembered consents that `answer` sets, without its attributes.
@@ -261,7 +251,7 @@ async fn a_forged_cookie_or_one_of_a_removed_key_counts_for_nothing() {
     let client = system.client("App").await;
     let browser = Browser::new();
     let request = browser.consent_page(&client.authorization(&system)).await;
-    let allowed = allow_for_good(&system, &browser, &request).await;
+    let allowed = browser.allow_for_good(&system, &request).await;
     let callback = browser.sign_in(&allowed.location()).await;
     let good = consents_cookie(&browser.open(callback).await);
     let led = async |system: &System, client: &Client, cookie: &str| {
@@ -290,7 +280,7 @@ async fn a_browser_remembers_few_consents_and_the_cookie_stays_small() {
         let client = system.client(&format!("App {number}")).await;
         system.clock.advance(Duration::from_secs(1));
         let request = browser.consent_page(&client.authorization(&system)).await;
-        let allowed = allow_for_good(&system, &browser, &request).await;
+        let allowed = browser.allow_for_good(&system, &request).await;
         let callback = browser.sign_in(&allowed.location()).await;
         let answer = browser.open(callback).await;
         largest = largest.max(consents_cookie(&answer).len());

@@ -9,7 +9,7 @@ struct Door {
     words: &'static [&'static str],
 }
 
-const DOORS: [Door; 9] = [
+const DOORS: [Door; 10] = [
     Door {
         thing: "time",
         places: &["shared/src/clock.rs"],
@@ -26,6 +26,11 @@ const DOORS: [Door; 9] = [
         thing: "logs",
         places: &["shared/src/telemetry.rs", "local/"],
         words: &["tracing_subscriber::"],
+    },
+    Door {
+        thing: "the audit",
+        places: &["oauth-fn/src/audit.rs", "mcp-fn/src/auth/mod.rs"],
+        words: &["audit = ", "target: \"audit\""],
     },
     Door {
         thing: "Entra ID",

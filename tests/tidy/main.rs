@@ -1,6 +1,7 @@
 //! House rules that no lint checks. A breach is shown with its rule, its file and its line.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "these are tests")]
 
+mod audit;
 mod doors;
 mod manifests;
 mod routes;

@@ -71,7 +71,14 @@ fn forbid_storing(headers: &mut HeaderMap) {
 fn log(error: &SessionError) {
     match error {
         SessionError::Refused(refusal @ Refusal::Integrity(week)) => {
-            tracing::warn!(audit = "integrity", table = week.table().as_str(), %refusal, "token refused");
+            tracing::warn!(
+                target: "audit",
+                audit = "integrity",
+                outcome = "failure",
+                table = week.table().as_str(),
+                %refusal,
+                "token refused"
+            );
         }
         SessionError::Refused(refusal) => tracing::debug!(%refusal, "token refused"),
         SessionError::Store(error) => {

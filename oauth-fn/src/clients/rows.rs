@@ -15,6 +15,7 @@ use shared::storage::{Address, Key, Record, RecordStore, StoreError};
 use zeroize::Zeroizing;
 
 use super::quarter::Quarter;
+use crate::audit::Event;
 use crate::limits::RowPermit;
 use crate::periods::{self, PeriodError};
 
@@ -94,7 +95,7 @@ impl Rows {
         let sealed = record.column(METADATA).unwrap_or_default();
         let opened = self.sealer.open(&address.place(METADATA), sealed);
         if opened.is_err() {
-            tracing::warn!(%address, audit = "integrity", "the row of a client does not open");
+            Event::Integrity { address: address.clone() }.record();
         }
         opened.ok().map(|opened| opened.plaintext)
     }

@@ -12,6 +12,7 @@ use shared::seal::{KeyRing, NotOpened, Purpose, Sealer};
 use shared::session::ExpiryWeek;
 use shared::storage::{Address, Key, Place, Record, RecordStore, StoreError, Versioned};
 
+use crate::audit::Event;
 use crate::grant::{Connection, ConnectionPlace, SESSION_LIFETIME};
 use crate::periods::PeriodError;
 use crate::weekly::WeeklyTables;
@@ -112,7 +113,7 @@ impl Connections {
         let read = opened
             .and_then(|opened| serde_json::from_slice(&opened.plaintext).map_err(|_| NotOpened));
         if read.is_err() {
-            tracing::warn!(%address, audit = "integrity", "the row of a connection does not open");
+            Event::Integrity { address: address.clone() }.record();
         }
         read.ok().filter(|connection: &Connection| !connection.is_over(self.clock.now()))
     }

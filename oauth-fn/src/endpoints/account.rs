@@ -7,16 +7,18 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use http::{HeaderMap, StatusCode};
-use shared::serve::to_completion;
 use shared::session::Identity;
 use shared::storage::{Key, StoreError};
 
-use super::answer::{PageError, redirect};
+use super::answer::redirect;
 use super::callback::CallbackError;
 use super::consent::{check_origin, read_form};
+use super::page_error::PageError;
 use super::sign_in::begin;
 use crate::App;
+use crate::audit::{Event, User};
 use crate::browser::Visit;
+use crate::correlation::to_completion;
 use crate::grant::{Connection, Flow, SignInAttempt};
 use crate::pages::{AccountPage, ConnectedClient};
 use crate::protocol::account::AccountAction;
@@ -56,7 +58,10 @@ pub(super) async fn act(State(app): State<App>, request: Request) -> Result<Resp
         PageError::forbidden("You are not signed in here, or not for the last quarter of an hour.")
     })?;
     let client = match action {
-        AccountAction::SignIn | AccountAction::SignOut => return sign_out(&app, &headers).await,
+        AccountAction::SignIn | AccountAction::SignOut => {
+            Event::SignedOut { user: User::from(&visit.user) }.record();
+            return sign_out(&app, &headers).await;
+        }
         AccountAction::Revoke(client) => Some(client),
         AccountAction::RevokeAll => None,
     };
@@ -76,6 +81,9 @@ pub(super) async fn arrive(
         Ok(code) => app.upstream.redeem(&code, sign_in).await.map_err(CallbackError::from),
         Err(error) => Err(error),
     };
+    if let Err(error) = &signed_in {
+        Event::AccountRefused { reason: error.reason() }.record();
+    }
     let signed_in = signed_in.map_err(|error| match error {
         CallbackError::Upstream(error @ UpstreamError::Unavailable(_)) => {
             PageError::sign_in_unreachable(&error)
@@ -84,8 +92,7 @@ pub(super) async fn arrive(
     })?;
     // The tokens of Entra ID end here: a visit needs none.
     let user = signed_in.identity;
-    let (tenant, key) = (user.tenant_id.as_str().to_owned(), user.user_key());
-    tracing::info!(audit = "account_visited", tenant, user = key.as_str(), "a user looks around");
+    Event::AccountVisited { user: User::from(&user) }.record();
     let now = app.clock.now();
     let cookie = app.browsers.seal_visit(&Visit::new(user, now), now);
     Ok(redirect(StatusCode::FOUND, &app.base_url.at(PATH), cookie))
@@ -104,21 +111,20 @@ async fn revoke(app: App, user: Identity, client: Option<Key>) -> Result<(), Sto
     let meant = |connection: &&Connection| {
         client.as_ref().is_none_or(|client| connection.client_key() == *client)
     };
-    let mut revoked = 0;
+    let mut ended = 0;
     for connection in connections.iter().filter(meant) {
         app.grants.disconnect(connection).await?;
         app.connections.forget(connection).await?;
-        revoked += 1;
+        ended += 1;
     }
-    let (tenant, user) = (user.tenant_id.as_str(), user.user_key());
-    tracing::info!(
-        audit = "sessions_revoked_by_user",
-        tenant,
-        user = user.as_str(),
-        client = client.as_ref().map(Key::as_str),
-        revoked,
-        "a user ended sessions"
-    );
+    let user = User::from(&user);
+    match client {
+        Some(client) => {
+            Event::ClientRevokedByUser { client: client.into(), user, connections: ended }
+        }
+        None => Event::AllRevokedByUser { user, connections: ended },
+    }
+    .record();
     Ok(())
 }
 

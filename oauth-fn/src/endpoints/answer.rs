@@ -1,4 +1,4 @@
-//! How endpoints read forms and answer: errors as JSON for clients, as pages for people.
+//! How endpoints read forms and answer; errors of clients are JSON, those of people are pages.
 
 use std::error::Error;
 
@@ -13,13 +13,10 @@ use serde_json::json;
 use shared::storage::StoreError;
 use shared::telemetry::ErrorChain;
 
-use super::callback::CallbackError;
+use super::page_error::PageError;
 use crate::limits::TooMany;
-use crate::pages::ErrorPage;
 use crate::protocol::client_authentication::InvalidClient;
-use crate::protocol::error::CorrelationId;
 use crate::protocol::parameters::Parameters;
-use crate::upstream::UpstreamError;
 
 /// Largest form, in bytes.
 const LARGEST_FORM: usize = 16 * 1024;
@@ -131,13 +128,6 @@ impl ClientError {
     }
 }
 
-impl From<InvalidClient> for ClientError {
-    fn from(error: InvalidClient) -> Self {
-        tracing::info!(audit = "client_refused", %error, "a client was not believed");
-        Self::InvalidClient(error)
-    }
-}
-
 impl From<TooMany> for ClientError {
     fn from(error: TooMany) -> Self {
         Self::TooMany(error)
@@ -193,97 +183,6 @@ impl IntoResponse for ClientError {
     }
 }
 
-/// Why a person sees a page instead of being sent on.
-#[derive(Debug)]
-pub(super) struct PageError {
-    status: StatusCode,
-    title: &'static str,
-    explanation: &'static str,
-    next_step: &'static str,
-    correlation_id: CorrelationId,
-    retry_after: Option<u64>,
-}
-
-const START_AGAIN: &str = "Go back to the program and connect once more.";
-
-impl PageError {
-    /// The request cannot be answered, and the browser cannot be sent back.
-    pub(super) fn unusable(explanation: &'static str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "This request cannot be used", explanation)
-    }
-
-    /// The request did not come from where it should.
-    pub(super) fn forbidden(explanation: &'static str) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "This did not start here", explanation)
-    }
-
-    /// Something failed on our side.
-    pub(super) fn unavailable(error: &StoreError) -> Self {
-        let mut page = Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Something does not work right now",
-            "The server cannot reach its storage.",
-        );
-        page.next_step = "Wait a moment and reload this page.";
-        log_correlated(&page.correlation_id, error);
-        page
-    }
-
-    /// Entra ID could not be asked who it is.
-    pub(super) fn sign_in_unreachable(error: &UpstreamError) -> Self {
-        let mut page = Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Something does not work right now",
-            "The sign-in service cannot be reached.",
-        );
-        page.next_step = "Wait a moment and try again.";
-        log_correlated(&page.correlation_id, error);
-        page
-    }
-
-    /// Entra ID did not say who it is, or named somebody who may not come in.
-    pub(super) fn sign_in_failed(error: &CallbackError) -> Self {
-        let explanation = "You could not be signed in, or may not sign in here.";
-        let mut page = Self::new(StatusCode::FORBIDDEN, "You are not signed in", explanation);
-        page.next_step = "Open this server's page /account and sign in once more.";
-        log_correlated(&page.correlation_id, error);
-        page
-    }
-
-    /// The neighbourhood has had its share. It is logged where that is known, and not each time.
-    pub(super) fn too_many(error: TooMany) -> Self {
-        Self {
-            status: StatusCode::TOO_MANY_REQUESTS,
-            title: "That was too much at once",
-            explanation: "Too many requests came from your network.",
-            next_step: "Wait a minute and reload this page.",
-            correlation_id: CorrelationId::generate(),
-            retry_after: Some(error.retry_after),
-        }
-    }
-
-    fn new(status: StatusCode, title: &'static str, explanation: &'static str) -> Self {
-        let correlation_id = CorrelationId::generate();
-        tracing::info!(%correlation_id, explanation, "a browser was shown an error page");
-        let next_step = START_AGAIN;
-        Self { status, title, explanation, next_step, correlation_id, retry_after: None }
-    }
-}
-
-impl IntoResponse for PageError {
-    fn into_response(self) -> Response {
-        let page = ErrorPage {
-            status: self.status,
-            title: self.title,
-            explanation: self.explanation,
-            next_step: self.next_step,
-            correlation_id: &self.correlation_id.to_string(),
-        };
-        let wait = self.retry_after.map(|seconds| [(RETRY_AFTER, HeaderValue::from(seconds))]);
-        (wait, page).into_response()
-    }
-}
-
 /// Sends the browser on with a GET, whatever it came with (RFC 9110 sections 15.4.3 and 15.4.4).
 pub(super) fn redirect(
     status: StatusCode,
@@ -299,9 +198,4 @@ pub(super) fn redirect(
 /// Logs a failure with its causes, once, where it is answered.
 pub(super) fn log_failure(error: &(dyn Error + 'static)) {
     tracing::error!(error = %ErrorChain(error), "a request failed");
-}
-
-/// Logs a failure under the name that the user was given.
-pub(super) fn log_correlated(id: &CorrelationId, error: &(dyn Error + 'static)) {
-    tracing::error!(correlation_id = %id, error = %ErrorChain(error), "a request failed");
 }

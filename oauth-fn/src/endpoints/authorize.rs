@@ -7,9 +7,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, Uri};
 
-use super::answer::{PageError, only, redirect};
+use super::answer::{only, redirect};
+use super::page_error::PageError;
 use super::sign_in::begin_for_client;
 use crate::App;
+use crate::audit::{Client, Event};
 use crate::grant::{RememberedApproval, Requested};
 use crate::protocol::authorization_request::AuthorizationRequest;
 use crate::protocol::consent::OwnNavigation;
@@ -30,11 +32,16 @@ pub(super) async fn authorize(
         .ok_or_else(|| PageError::unusable("The program did not say which one it is."))?;
     let client =
         app.clients.find(client_id).await.map_err(|error| PageError::unavailable(&error))?;
-    let client = client
-        .ok_or_else(|| PageError::unusable("The program is not registered here, or no longer."))?;
+    let refused = |reason| record_refusal(client_id, reason);
+    let client = client.ok_or_else(|| {
+        refused("unknown_client");
+        PageError::unusable("The program is not registered here, or no longer.")
+    })?;
     let (redirect_uri, state) = (parameters.get("redirect_uri"), parameters.get("state"));
-    let destination = Destination::new(&client, redirect_uri, state)?;
-    app.registration.check(destination.redirect_uri())?;
+    let destination = Destination::new(&client, redirect_uri, state);
+    let destination = destination.inspect_err(|_| refused("no_destination"))?;
+    let within_policy = app.registration.check(destination.redirect_uri());
+    within_policy.inspect_err(|_| refused("outside_policy"))?;
     let read = AuthorizationRequest::read(
         &parameters,
         client_id,
@@ -42,15 +49,15 @@ pub(super) async fn authorize(
         destination.clone(),
         &app.base_url,
     );
-    let request = read.map_err(|error| app.refuse(&destination, error))?;
+    let request = read.map_err(|error| app.refuse(client_id, &destination, error))?;
     let requested = Requested::new(request, app.clock.now());
     if let Some(approved) = remembered(&app, &requested, &headers) {
-        tracing::info!(audit = "consent_remembered", "the user had allowed access before");
+        Event::ConsentRemembered { client: Client::named(client_id) }.record();
         let consented = requested.approve_again(approved, app.clock.now());
         return Ok(begin_for_client(&app, consented, &headers, StatusCode::FOUND).await);
     }
     let permitted = requested.request().prompts.permit_consent_page();
-    permitted.map_err(|error| app.refuse(&destination, error))?;
+    permitted.map_err(|error| app.refuse(client_id, &destination, error))?;
     Ok(go_to_consent(&app, &requested, &headers))
 }
 
@@ -83,10 +90,19 @@ fn parameters(uri: &Uri) -> Result<Parameters, PageError> {
     Parameters::parse(query).map_err(|_| PageError::unusable(unreadable))
 }
 
+fn record_refusal(client_id: &str, reason: &'static str) {
+    Event::AuthorizationRefused { client: Client::named(client_id), reason }.record();
+}
+
 impl App {
-    fn refuse(&self, to: &Destination, error: impl Into<AuthorizationRefusal>) -> AuthorizeError {
+    fn refuse(
+        &self,
+        client_id: &str,
+        to: &Destination,
+        error: impl Into<AuthorizationRefusal>,
+    ) -> AuthorizeError {
         let refusal = error.into();
-        tracing::info!(error = refusal.code.as_str(), "an authorization request was refused");
+        record_refusal(client_id, refusal.code.as_str());
         AuthorizeError::Redirect(to.with_refusal(&refusal, &self.base_url))
     }
 }
@@ -121,8 +137,7 @@ impl From<NoDestination> for AuthorizeError {
 }
 
 impl From<OutsidePolicy> for AuthorizeError {
-    fn from(error: OutsidePolicy) -> Self {
-        tracing::info!(audit = "destination_refused", %error, "a registered client was refused");
+    fn from(_: OutsidePolicy) -> Self {
         let explanation =
             "The program asked to send you to an address that this server does not allow any more.";
         Self::Page(PageError::unusable(explanation))

@@ -5,9 +5,11 @@ use axum::response::{IntoResponse, Response};
 use http::header::ORIGIN;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
-use super::answer::{ClientError, OAuthForm, PageError, only, query, with_cookies};
+use super::answer::{ClientError, OAuthForm, only, query, with_cookies};
+use super::page_error::PageError;
 use super::sign_in::{begin_for_client, send_back};
 use crate::App;
+use crate::audit::{Client, Event};
 use crate::grant::Requested;
 use crate::pages::ConsentPage;
 use crate::protocol::consent::{Decision, SameOrigin};
@@ -48,12 +50,14 @@ pub(super) async fn decide(
     let now = app.clock.now();
     let response = match decision {
         Decision::Allow(approved) => {
-            tracing::info!(audit = "consent_allowed", "the user allowed access");
+            let client = Client::named(&requested.request().client_id);
+            Event::ConsentAllowed { client }.record();
             let consented = requested.approve(approved, now);
             begin_for_client(&app, consented, &headers, StatusCode::SEE_OTHER).await
         }
         Decision::Deny => {
-            tracing::info!(audit = "consent_denied", "the user denied access");
+            let client = Client::named(&requested.request().client_id);
+            Event::ConsentDenied { client }.record();
             let refusal = AuthorizationRefusal::new(
                 AuthorizationErrorCode::AccessDenied,
                 "The user did not allow it.",

@@ -4,7 +4,8 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::answer::{ClientError, PageError};
+use super::answer::ClientError;
+use super::page_error::PageError;
 use crate::App;
 use crate::limits::{Limit, Neighbourhood};
 

@@ -4,17 +4,19 @@ mod account;
 mod answer;
 mod authorize;
 mod callback;
+mod code;
 mod consent;
 mod landing;
 mod limit;
 mod metadata;
+mod page_error;
 mod register;
 mod revoke;
 mod sign_in;
 mod token;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, REFERRER_POLICY};
 use http::{HeaderName, HeaderValue, Method};
@@ -22,6 +24,7 @@ use tower_http::cors::{Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::App;
+use crate::correlation;
 use crate::limits::Limit;
 
 /// Every route of this app, as in `infra/apim/oauth.openapi.json`.
@@ -31,6 +34,7 @@ pub(crate) fn router(app: App) -> Router {
         .merge(back_channel(&app))
         .merge(front_channel(&app))
         .with_state(app)
+        .layer(from_fn(correlation::begin))
 }
 
 /// What clients discover; public and cacheable, and never limited.

@@ -10,6 +10,7 @@ use shared::secret::inside_seal;
 
 use super::answer::{ClientError, bounded};
 use crate::App;
+use crate::audit::{Client, Event};
 use crate::clients::RegisterError;
 use crate::limits::Neighbourhood;
 use crate::protocol::client_authentication::ClientSecret;
@@ -37,8 +38,8 @@ pub(super) async fn register(
             (id, Some(secret.into()))
         }
     };
-    let confidential = secret.is_some();
-    tracing::info!(audit = "client_registered", confidential, "a client was registered");
+    let kind = if secret.is_some() { "confidential" } else { "public" };
+    Event::ClientRegistered { client: Client::named(&client_id), kind }.record();
     let client_id_issued_at = app.clock.now().as_secs();
     let answer = RegistrationAnswer { client_id, client_id_issued_at, secret, registration };
     Ok((StatusCode::CREATED, Json(answer)).into_response())

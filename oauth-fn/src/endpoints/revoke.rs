@@ -8,6 +8,7 @@ use shared::storage::ReplaceError;
 use super::answer::{ClientError, OAuthForm};
 use super::token::authenticate;
 use crate::App;
+use crate::audit::{Client, Event, User};
 
 /// `POST /revoke`. A token that is unknown, or another client's, is answered like one that was
 /// revoked, and stays as it is (RFC 7009 section 2.2).
@@ -30,7 +31,12 @@ pub(super) async fn revoke(
 impl App {
     async fn revoke_access_token(&self, token: &str, client_id: &str) -> Result<(), ClientError> {
         match self.grants.revoke_access_token(token, client_id).await {
-            Ok(()) => Ok(()),
+            Ok(None) => Ok(()),
+            Ok(Some(identity)) => {
+                let (client, user) = (Client::named(client_id), User::from(&identity));
+                Event::TokenRevoked { client, user }.record();
+                Ok(())
+            }
             Err(ReplaceError::Lost) => Err(ClientError::Unavailable),
             Err(ReplaceError::Store(error)) => Err(error.into()),
         }
@@ -42,7 +48,8 @@ impl App {
         let owned = found.filter(|found| found.client_id() == Some(client_id));
         if let Some(found) = owned {
             self.grants.end(found.row()).await?;
-            tracing::info!(audit = "session_revoked", "a session was revoked");
+            let user = found.identity().map_or(User::UNKNOWN, User::from);
+            Event::SessionRevoked { client: Client::named(client_id), user }.record();
         }
         Ok(())
     }

@@ -4,11 +4,14 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use shared::secret::Secret;
 
-use super::answer::{log_correlated, redirect};
+use super::answer::{log_failure, redirect};
 use crate::App;
+use crate::audit::{Client, Event};
+use crate::correlation;
 use crate::grant::{Consented, Flow};
+use crate::protocol::authorization_request::AuthorizationRequest;
 use crate::protocol::destination::Destination;
-use crate::protocol::error::{AuthorizationErrorCode, AuthorizationRefusal, CorrelationId};
+use crate::protocol::error::{AuthorizationErrorCode, AuthorizationRefusal};
 use crate::upstream::UpstreamError;
 
 /// Sends the browser to Entra ID. Only now does it get the cookie that permits the callback.
@@ -34,16 +37,17 @@ pub(super) async fn begin_for_client(
     headers: &HeaderMap,
     status: StatusCode,
 ) -> Response {
-    let destination = consented.request().destination.clone();
+    let AuthorizationRequest { client_id, destination, .. } = consented.request().clone();
     let flow = Flow::Client(Box::new(consented));
     begin(app, &flow, headers, status).await.unwrap_or_else(|error| {
-        let correlation_id = CorrelationId::generate();
-        log_correlated(&correlation_id, &error);
+        log_failure(&error);
+        let client = Client::named(&client_id);
+        Event::SignInFailed { client, reason: "unavailable" }.record();
         let refusal = AuthorizationRefusal::new(
             AuthorizationErrorCode::TemporarilyUnavailable,
             "The sign-in service cannot be reached.",
         );
-        send_back(app, &destination, &refusal.correlated(correlation_id), status)
+        send_back(app, &destination, &refusal.correlated(correlation::current()), status)
     })
 }
 

@@ -8,14 +8,16 @@ use http::{HeaderMap, HeaderValue};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use shared::clock::UnixTime;
-use shared::serve::{Interrupted, to_completion};
+use shared::serve::Interrupted;
 use shared::storage::{ReplaceError, StoreError};
 use shared::telemetry::ErrorChain;
 
 use super::answer::{ClientError, OAuthForm, log_failure};
 use crate::App;
+use crate::audit::{Client, Event, User};
 use crate::clients::{AgeingRow, KnownClient};
-use crate::grant::SessionGrant;
+use crate::correlation::to_completion;
+use crate::grant::{NotTheOwner, SessionGrant};
 use crate::grants::{CodeState, FoundRefresh, IssuedToken, IssuedTokens, Renewal, Row};
 use crate::protocol::client_authentication::{AuthenticatedClient, InvalidClient, PresentedClient};
 use crate::protocol::parameters::Parameters;
@@ -57,33 +59,47 @@ pub(super) async fn authenticate(
     form.each_once().map_err(|error| ClientError::invalid_request(&error.to_string()))?;
     let authorization: Vec<_> =
         headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes).collect();
-    let presented = PresentedClient::read(&authorization, form)?;
+    let presented = PresentedClient::read(&authorization, form);
+    let presented = presented.map_err(|error| refused(Client::UNKNOWN, error))?;
+    let client = Client::named(presented.id());
     let known = app.clients.authentication(presented.id()).await?;
-    let KnownClient { authentication, ageing } = known.ok_or(InvalidClient::Unknown)?;
-    Ok((authentication.verify(presented)?, ageing))
+    let verified = known.ok_or(InvalidClient::Unknown).and_then(|known| {
+        let KnownClient { authentication, ageing } = known;
+        Ok((authentication.verify(presented)?, ageing))
+    });
+    verified.map_err(|error| refused(client, error))
+}
+
+fn refused(client: Client, reason: InvalidClient) -> ClientError {
+    Event::ClientRefused { client, reason }.record();
+    ClientError::InvalidClient(reason)
 }
 
 impl App {
     /// A code is claimed by replacing its row at the version that was read. What is wrong with
     /// the one who presents it does not use it up; its second use by its owner ends the session.
     async fn exchange(&self, exchange: CodeExchange) -> Result<IssuedTokens, ClientError> {
-        let found = self.grants.find_by_code(exchange.code.expose_secret()).await?;
-        let found = found.ok_or_else(ClientError::invalid_grant)?;
-        let verified = found.binding.verify(&exchange).map_err(|error| {
-            tracing::info!(audit = "code_refused", %error, "a code was refused");
+        let client = Client::named(&exchange.client_id);
+        let refused = |reason| {
+            Event::CodeRefused { client: client.clone(), reason }.record();
             ClientError::invalid_grant()
+        };
+        let found = self.grants.find_by_code(exchange.code.expose_secret()).await?;
+        let found = found.ok_or_else(|| refused("unknown"))?;
+        let verified = found.binding.verify(&exchange);
+        let verified = verified.map_err(|NotTheOwner| refused("not_the_owner"))?;
+        let CodeState::Fulfilled(fulfilled) = found.state else {
+            return Err(self.end_session(&found.row, Event::CodeReplayed { client }).await);
+        };
+        let user = User::from(&fulfilled.signed_in.identity);
+        let exchanged = fulfilled.exchange(verified);
+        let opened = self.grants.open_session(found.token, found.row, exchanged).await;
+        let issued = opened.map_err(|error| match error {
+            ReplaceError::Lost => refused("already_redeemed"),
+            ReplaceError::Store(error) => error.into(),
         })?;
-        match found.state {
-            CodeState::Fulfilled(fulfilled) => {
-                let exchanged = fulfilled.exchange(verified);
-                let opened = self.grants.open_session(found.token, found.row, exchanged).await;
-                opened.map_err(|error| match error {
-                    ReplaceError::Lost => ClientError::invalid_grant(),
-                    ReplaceError::Store(error) => error.into(),
-                })
-            }
-            CodeState::Exchanged => Err(self.end_session(&found.row, "code_replayed").await),
-        }
+        Event::CodeRedeemed { client, user }.record();
+        Ok(issued)
     }
 
     /// A token that was replaced a moment ago gets the answer of then once more. One that was
@@ -92,13 +108,14 @@ impl App {
         match self.find(&refresh).await? {
             FoundRefresh::LostAnswer { row, answer, .. } => {
                 match self.grants.give_out_again(row).await {
-                    Ok(()) => Ok(answer),
+                    Ok(()) => Ok(repeated(&refresh, answer)),
                     Err(ReplaceError::Lost) => Err(ClientError::Unavailable),
                     Err(ReplaceError::Store(error)) => Err(error.into()),
                 }
             }
             FoundRefresh::Reused { row, .. } => {
-                Err(self.end_session(&row, "refresh_token_reused").await)
+                let client = Client::named(&refresh.client_id);
+                Err(self.end_session(&row, Event::RefreshReused { client }).await)
             }
             FoundRefresh::Renewable { renewal, grant } => {
                 self.renew(&refresh, renewal, grant).await
@@ -111,9 +128,13 @@ impl App {
         let found = self.grants.find_by_refresh_token(presented).await?;
         // A token from long ago opens nothing that tells its client; nobody but a client of ours,
         // or a thief, has one.
-        found
-            .filter(|found| found.client_id().is_none_or(|id| id == refresh.client_id))
-            .ok_or_else(ClientError::invalid_grant)
+        let of_client = |found: &FoundRefresh| {
+            found.client_id().is_none_or(|client_id| client_id == refresh.client_id)
+        };
+        found.filter(of_client).ok_or_else(|| {
+            refresh_refused(refresh, "unknown");
+            ClientError::invalid_grant()
+        })
     }
 
     /// Renews our tokens by renewing Entra ID's: a user who may no longer sign in there loses
@@ -124,14 +145,16 @@ impl App {
         renewal: Renewal,
         grant: SessionGrant,
     ) -> Result<IssuedTokens, ClientError> {
-        let too_much = || ClientError::refused("invalid_scope", "the user did not allow that much");
-        let scopes = grant.narrowed(refresh.scopes.clone()).ok_or_else(too_much)?;
+        let scopes = grant.narrowed(refresh.scopes.clone()).ok_or_else(|| {
+            refresh_refused(refresh, "invalid_scope");
+            ClientError::refused("invalid_scope", "the user did not allow that much")
+        })?;
+        let (client, user) = (Client::named(&grant.client_id), User::from(&grant.identity));
         let entra = grant.entra_refresh_token.clone().ok_or_else(ClientError::invalid_grant)?;
         let renewed = match self.upstream.renew(&entra, &grant.identity).await {
             Ok(tokens) => self.grants.renew(renewal, grant.renew(tokens, scopes)).await.map(Some),
             Err(error) if error.ends_sessions() => {
                 log_failure(&error);
-                tracing::warn!(audit = "sign_in_withdrawn", "a session was ended");
                 self.grants.end_unchanged(renewal.row()).await.map(|()| None)
             }
             Err(error) => {
@@ -140,7 +163,14 @@ impl App {
             }
         };
         match renewed {
-            Ok(issued) => issued.ok_or_else(ClientError::invalid_grant),
+            Ok(Some(issued)) => {
+                Event::Refreshed { client, user }.record();
+                Ok(issued)
+            }
+            Ok(None) => {
+                Event::SignInWithdrawn { client, user }.record();
+                Err(ClientError::invalid_grant())
+            }
             Err(ReplaceError::Lost) => self.answer_of_the_winner(refresh).await,
             Err(ReplaceError::Store(error)) => Err(error.into()),
         }
@@ -150,7 +180,7 @@ impl App {
     /// client keeps is good.
     async fn answer_of_the_winner(&self, refresh: &Refresh) -> Result<IssuedTokens, ClientError> {
         match self.find(refresh).await? {
-            FoundRefresh::LostAnswer { answer, .. } => Ok(answer),
+            FoundRefresh::LostAnswer { answer, .. } => Ok(repeated(refresh, answer)),
             FoundRefresh::Renewable { .. } | FoundRefresh::Reused { .. } => {
                 Err(ClientError::Unavailable)
             }
@@ -164,13 +194,22 @@ impl App {
         }
     }
 
-    async fn end_session(&self, row: &Row, audit: &'static str) -> ClientError {
-        tracing::warn!(audit, "a session was ended");
+    async fn end_session(&self, row: &Row, event: Event) -> ClientError {
+        event.record();
         match self.grants.end(row).await {
             Ok(()) => ClientError::invalid_grant(),
             Err(error) => StoreError::into(error),
         }
     }
+}
+
+fn repeated(refresh: &Refresh, answer: IssuedTokens) -> IssuedTokens {
+    Event::RefreshRepeated { client: Client::named(&refresh.client_id) }.record();
+    answer
+}
+
+fn refresh_refused(refresh: &Refresh, reason: &'static str) {
+    Event::RefreshRefused { client: Client::named(&refresh.client_id), reason }.record();
 }
 
 /// A successful answer (RFC 6749 section 5.1).

@@ -5,6 +5,7 @@ use shared::storage::{Record, ReplaceError, StoreError};
 
 use super::columns::{CODE, CodeColumn};
 use super::{Code, Grants, IssuedTokens, Row};
+use crate::audit::Event;
 use crate::grant::{CodeBinding, Exchanged, Fulfilled};
 use crate::periods::PeriodError;
 
@@ -44,7 +45,7 @@ impl Grants {
         };
         let opened = self.code_column.read::<_, CodeColumn>(&found.record, CODE, &token);
         let Ok(column) = opened else {
-            tracing::warn!(%address, audit = "integrity", "a genuine code opens nothing");
+            Event::Integrity { address }.record();
             return Ok(None);
         };
         let binding = column.binding.clone();

@@ -1,11 +1,12 @@
 //! Grants by token: the row while the session lives, and its end.
 
 use shared::clock::UnixTime;
-use shared::session::{Token, generation_of};
+use shared::session::{Identity, Token, generation_of};
 use shared::storage::{Record, ReplaceError, StoreError};
 
 use super::columns::{PREVIOUS, PreviousColumn, UPSTREAM};
 use super::{Grants, IssuedTokens, Refresh, Row};
+use crate::audit::Event;
 use crate::grant::{Connection, Renewed, SessionGrant};
 
 impl Grants {
@@ -45,8 +46,7 @@ impl Grants {
             return Some(FoundRefresh::Reused { row, client_id: None });
         }
         if row.record != Record::default() {
-            let address = &row.address;
-            tracing::warn!(%address, audit = "integrity", "a genuine refresh token opens nothing");
+            Event::Integrity { address: row.address }.record();
         }
         None
     }
@@ -114,7 +114,8 @@ impl Grants {
     }
 
     /// Makes the access token of `client_id` worthless and leaves its session (RFC 7009 section
-    /// 2.1). A token of another client, and one that is none, changes nothing.
+    /// 2.1); tells whose session it is. A token of another client, and one that is none, changes
+    /// nothing.
     ///
     /// # Errors
     /// Storage failed, or the row changed in the same moment.
@@ -122,20 +123,21 @@ impl Grants {
         &self,
         presented: &str,
         client_id: &str,
-    ) -> Result<(), ReplaceError> {
+    ) -> Result<Option<Identity>, ReplaceError> {
         let Ok(token) = self.access_tokens.open(presented, self.clock.now()) else {
-            return Ok(());
+            return Ok(None);
         };
         let address = token.session.address(token.week);
         let Some(found) = self.records.get(&address).await? else {
-            return Ok(());
+            return Ok(None);
         };
         match self.claims.read(&found.record, &token) {
             Ok(Some(claims)) if claims.session.client_id == client_id => {
                 let record = self.claims.erase(found.record);
-                self.records.replace(&address, record, &found.version).await
+                self.records.replace(&address, record, &found.version).await?;
+                Ok(Some(claims.session.identity))
             }
-            _ => Ok(()),
+            _ => Ok(None),
         }
     }
 }
@@ -175,6 +177,14 @@ impl FoundRefresh {
             Self::LostAnswer { client_id, .. } => Some(client_id),
             Self::Renewable { grant, .. } => Some(&grant.client_id),
             Self::Reused { client_id, .. } => client_id.as_deref(),
+        }
+    }
+
+    /// Who signed in, as far as the token opens it.
+    pub fn identity(&self) -> Option<&Identity> {
+        match self {
+            Self::Renewable { grant, .. } => Some(&grant.identity),
+            Self::LostAnswer { .. } | Self::Reused { .. } => None,
         }
     }
 

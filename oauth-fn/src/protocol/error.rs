@@ -75,7 +75,7 @@ impl AuthorizationRefusal {
 
     /// The sentence, and the name in our log.
     pub fn description(&self) -> String {
-        match &self.correlation_id {
+        match self.correlation_id {
             None => self.sentence.clone(),
             Some(id) => format!("{} Correlation id: {id}", self.sentence),
         }
@@ -83,21 +83,19 @@ impl AuthorizationRefusal {
 }
 
 /// A random name that joins an answer to the log.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct CorrelationId(String);
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CorrelationId([u8; 10]);
 
 impl CorrelationId {
     /// A new name of 16 characters.
     pub fn generate() -> Self {
-        let bytes: [u8; 10] = shared::secret::random_bytes();
-        let mut text = data_encoding::BASE32HEX_NOPAD.encode(&bytes);
-        text.make_ascii_lowercase();
-        Self(text)
+        Self(shared::secret::random_bytes())
     }
 }
 
 impl fmt::Display for CorrelationId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        let text = data_encoding::BASE32HEX_NOPAD.encode(&self.0);
+        formatter.write_str(&text.to_ascii_lowercase())
     }
 }
