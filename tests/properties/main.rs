@@ -6,6 +6,7 @@ mod cookies;
 mod http;
 mod parameters;
 mod pkce;
+mod prompt;
 mod redirect_uri;
 mod registration;
 mod snippet_name;

@@ -85,3 +85,30 @@ impl From<StandardErrorResponse<BasicErrorResponseType>> for UpstreamError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_ends_with_the_users_leave_and_not_with_a_fault() {
+        let code = |code: &str| {
+            let body = format!(r#"{{"error":"{code}"}}"#);
+            let answer: BasicErrorResponse = serde_json::from_str(&body).unwrap();
+            UpstreamError::from(answer).ends_sessions()
+        };
+
+        assert!(UpstreamError::from(InvalidIdToken::Tenant).ends_sessions());
+        assert!(UpstreamError::from(InvalidIdToken::from(NotPermitted::NoRole)).ends_sessions());
+        for leave in ["invalid_grant", "interaction_required", "consent_required", "login_required"]
+        {
+            assert!(code(leave), "{leave}");
+        }
+        for rule in [InvalidIdToken::Missing, InvalidIdToken::OtherUser, InvalidIdToken::Key] {
+            assert!(!UpstreamError::from(rule).ends_sessions(), "{rule:?}");
+        }
+        for fault in ["temporarily_unavailable", "server_error", "invalid_client", "unknown"] {
+            assert!(!code(fault), "{fault}");
+        }
+    }
+}

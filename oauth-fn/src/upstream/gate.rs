@@ -185,6 +185,14 @@ mod tests {
     }
 
     #[test]
+    fn the_log_says_which_claim_is_to_be_configured() {
+        let text = NotPermitted::NoAcct.to_string();
+
+        assert!(text.contains("add the optional claim acct to the ID tokens"), "{text}");
+        assert!(NotPermitted::NoRole.to_string().contains("REQUIRED_ROLES"));
+    }
+
+    #[test]
     fn both_rules_hold_at_once() {
         let gate = gate("a", Guests::Refused);
         let check = |claims: Value| gate.check(&serde_json::from_value(claims).unwrap());

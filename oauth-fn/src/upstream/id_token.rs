@@ -333,6 +333,12 @@ mod tests {
         ] {
             assert_eq!(renewal(&with(change.clone())).unwrap_err(), rule, "{change:?}");
         }
+        let mut moved = check(&signed(&good())).unwrap();
+        moved.tenant_id = "tenant-2".to_owned().try_into().unwrap();
+        let token = signed(&with(("tid", json!("tenant-2"))));
+        let no_longer_allowed =
+            check_on(&token, ISSUER, Occasion::Renewal(&moved), &Gate::default());
+        assert_eq!(no_longer_allowed.unwrap_err(), Rule::Tenant);
         let renamed = renewal(&with(("name", json!("Alice Other")))).unwrap();
         assert_eq!(renamed.name, "Alice Other");
     }
