@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use oauth_fn::administration::UserName;
 use oauth_fn::limits::REQUESTS_PER_MINUTE;
 use url::Url;
 
@@ -18,6 +19,8 @@ Examples:
   cargo run -- --memory --sign-in-as alice      keep nothing, sign in without the page
   cargo run -- --listen 127.0.0.1:9000 --data /tmp/two
   cargo run -- demo                             walk the whole flow and print each step
+  cargo run -- sessions list                    who is connected, through which client
+  cargo run -- sessions revoke --client ID      end every session of a client
 
 Point an MCP client at http://127.0.0.1:8787/mcp; the server prints ready-made configurations.";
 
@@ -45,6 +48,47 @@ pub enum Command {
     /// and gets a snippet, refreshes and revokes, all through real HTTP. Ends with an error at
     /// the first step that fails.
     Demo(Demo),
+    /// List or end the sessions of users.
+    ///
+    /// Works on the data directory of a system that is stopped; or, where `SESSION_TABLES_ENDPOINT`
+    /// is set, on the tables of a deployed one, with `GRANT_KEYS` from its Key Vault and the Azure
+    /// credentials of this machine.
+    #[command(subcommand)]
+    Sessions(Sessions),
+}
+
+/// What to do with sessions.
+#[derive(Debug, Subcommand)]
+pub enum Sessions {
+    /// Print each connection that is meant, one a line; without a selection, all of them.
+    List(SessionSelection),
+    /// End each session that is meant. Its client has to ask the user again.
+    Revoke(SessionRevocation),
+}
+
+/// Which sessions are meant.
+#[derive(Args, Clone, Debug)]
+pub struct SessionSelection {
+    /// Those of this user: the ids of tenant and user in Entra ID
+    #[arg(long, value_name = "TENANT/OBJECT", value_parser = |name: &str| UserName::try_from(name))]
+    pub user: Option<UserName>,
+    /// Those through this client: its `client_id`, or its name in the audit log
+    #[arg(long, value_name = "CLIENT")]
+    pub client: Option<String>,
+    /// The data directory of a local system
+    #[arg(long, value_name = "DIR", default_value = ".local/")]
+    pub data: PathBuf,
+}
+
+/// Which sessions are to be ended.
+#[derive(Args, Clone, Debug)]
+pub struct SessionRevocation {
+    /// The selection.
+    #[command(flatten)]
+    pub selection: SessionSelection,
+    /// Everybody's: needed where neither a user nor a client is named
+    #[arg(long, conflicts_with_all = ["user", "client"])]
+    pub all: bool,
 }
 
 /// The flags of the demo.

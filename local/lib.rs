@@ -11,6 +11,7 @@ pub mod identity_provider;
 pub mod keys;
 mod manual_clock;
 pub mod say;
+pub mod sessions;
 mod stack;
 
 pub use manual_clock::ManualClock;

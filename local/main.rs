@@ -7,16 +7,16 @@ use std::process::ExitCode;
 use clap::Parser;
 use local::command_line::{Command, CommandLine, Serve};
 use local::greeting::Greeting;
-use local::{Data, Options, Stack, StartError, demo, say};
+use local::{Data, Options, Stack, StartError, demo, say, sessions};
 use shared::config::{Env, ProcessEnv};
 
 fn main() -> ExitCode {
     let command_line = CommandLine::parse();
-    // The demo shows what it does itself.
-    log_to_terminal(if command_line.command.is_some() {
-        "warn"
-    } else {
-        "warn,audit=info,oauth_fn=info,mcp_fn=info,local=info"
+    log_to_terminal(match command_line.command {
+        None => "warn,audit=info,oauth_fn=info,mcp_fn=info,local=info",
+        // It shows what it does itself.
+        Some(Command::Demo(_)) => "warn",
+        Some(Command::Sessions(_)) => "warn,audit=info",
     });
     match run(command_line) {
         Ok(()) => ExitCode::SUCCESS,
@@ -32,6 +32,7 @@ async fn run(command_line: CommandLine) -> Result<(), Box<dyn std::error::Error>
     refuse_azure(&ProcessEnv)?;
     match command_line.command {
         Some(Command::Demo(flags)) => Ok(demo::run(flags.url).await?),
+        Some(Command::Sessions(command)) => Ok(sessions::run(command, &ProcessEnv).await?),
         None => Ok(serve(command_line.serve).await?),
     }
 }

@@ -96,6 +96,9 @@ events! {
         { client: Client, user: User, connections: usize };
     /// A user ended all of their sessions.
     AllRevokedByUser = "all_revoked_by_user", "success", INFO { user: User, connections: usize };
+    /// An administrator ended a session from outside.
+    RevokedByAdministrator = "revoked_by_administrator", "success", INFO
+        { client: Client, user: User };
     /// A user signed out.
     SignedOut = "signed_out", "success", INFO { user: User };
     /// What lies in storage is not what we put there.

@@ -3,6 +3,7 @@
 //!
 //! Endpoints take requests apart, [`protocol`] and [`grant`] decide, the stores seal and write.
 
+pub mod administration;
 pub mod audit;
 pub mod browser;
 pub mod clients;

@@ -7,6 +7,7 @@
 )]
 
 mod account;
+mod administration;
 mod authorization;
 mod callback;
 mod client;

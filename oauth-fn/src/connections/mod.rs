@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use shared::clock::Clock;
 use shared::seal::{KeyRing, NotOpened, Purpose, Sealer};
-use shared::session::ExpiryWeek;
+use shared::session::{ExpiryWeek, generation_of};
 use shared::storage::{Address, Key, Place, Record, RecordStore, StoreError, Versioned};
 
 use crate::audit::Event;
@@ -99,11 +99,23 @@ impl Connections {
         Ok((connections, page.next))
     }
 
-    /// Forgets a connection: it is not listed any more, and no remembered consent stands on it.
+    /// Whether the session of `connection` lives: it has tokens, and it was not ended.
     ///
     /// # Errors
     /// Storage failed.
-    pub async fn forget(&self, connection: &Connection) -> Result<(), StoreError> {
+    pub async fn lives(&self, connection: &Connection) -> Result<bool, StoreError> {
+        let address = connection.session.address(connection.week());
+        let found = self.records.get(&address).await?;
+        Ok(found.is_some_and(|found| generation_of(&found.record) > 0))
+    }
+
+    /// Ends the session of `connection`, or its code if it is no session yet, and forgets the
+    /// connection: it is not listed any more, and no remembered consent stands on it.
+    ///
+    /// # Errors
+    /// Storage failed; what was done so far may be done again.
+    pub async fn end(&self, connection: &Connection) -> Result<(), StoreError> {
+        self.records.remove(&connection.session.address(connection.week())).await?;
         self.records.remove(&connection.place().address()).await
     }
 

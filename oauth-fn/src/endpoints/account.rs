@@ -113,8 +113,7 @@ async fn revoke(app: App, user: Identity, client: Option<Key>) -> Result<(), Sto
     };
     let mut ended = 0;
     for connection in connections.iter().filter(meant) {
-        app.grants.disconnect(connection).await?;
-        app.connections.forget(connection).await?;
+        app.connections.end(connection).await?;
         ended += 1;
     }
     let user = User::from(&user);
@@ -133,7 +132,7 @@ impl App {
     async fn live_connections(&self, user: &Identity) -> Result<Vec<Connection>, StoreError> {
         let noted = self.connections.of_user(&user.user_key()).await?;
         let asked = stream::iter(noted).map(|connection| async {
-            let lives = self.grants.lives(&connection).await?;
+            let lives = self.connections.lives(&connection).await?;
             Ok::<_, StoreError>(lives.then_some(connection))
         });
         let live: Vec<_> = asked.buffered(QUESTIONS_AT_ONCE).try_collect().await?;

@@ -7,7 +7,7 @@ use shared::storage::{Record, ReplaceError, StoreError};
 use super::columns::{PREVIOUS, PreviousColumn, UPSTREAM};
 use super::{Grants, IssuedTokens, Refresh, Row};
 use crate::audit::Event;
-use crate::grant::{Connection, Renewed, SessionGrant};
+use crate::grant::{Renewed, SessionGrant};
 
 impl Grants {
     /// What a refresh token of ours stands for, if its session is not over.
@@ -85,24 +85,6 @@ impl Grants {
     /// Storage failed.
     pub async fn end(&self, row: &Row) -> Result<(), StoreError> {
         self.records.remove(&row.address).await
-    }
-
-    /// Whether the session of `connection` lives: it has tokens, and it was not ended.
-    ///
-    /// # Errors
-    /// Storage failed.
-    pub async fn lives(&self, connection: &Connection) -> Result<bool, StoreError> {
-        let address = connection.session.address(connection.week());
-        let found = self.records.get(&address).await?;
-        Ok(found.is_some_and(|found| generation_of(&found.record) > 0))
-    }
-
-    /// Ends the session of `connection`, or its code if it is no session yet.
-    ///
-    /// # Errors
-    /// Storage failed.
-    pub async fn disconnect(&self, connection: &Connection) -> Result<(), StoreError> {
-        self.records.remove(&connection.session.address(connection.week())).await
     }
 
     /// Ends the session of a row, unless it was renewed meanwhile.

@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// It is still any text at all: HTML is escaped where it is written.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct DisplayName(String);
+pub struct DisplayName(String);
 
 const LONGEST: usize = 80;
 

@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 pub use account::{AccountPage, ConnectedClient};
 pub use client_setup::ClientSetup;
 pub use consent::ConsentPage;
+pub use display_name::DisplayName;
 pub use error::ErrorPage;
 pub use landing::LandingPage;
 
