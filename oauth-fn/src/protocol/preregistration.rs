@@ -67,13 +67,11 @@ impl PreregisteredClients {
 
 /// The members that no registration request has.
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "they are named as in the setting")]
 struct Promised {
-    #[serde(rename = "client_id")]
-    id: Option<String>,
-    #[serde(rename = "client_secret")]
-    secret: Option<IgnoredAny>,
-    #[serde(rename = "client_secret_sha256")]
-    digest: Option<String>,
+    client_id: Option<String>,
+    client_secret: Option<IgnoredAny>,
+    client_secret_sha256: Option<String>,
 }
 
 /// An entry as far as it could be read, and the rules that it breaks.
@@ -90,15 +88,15 @@ impl Entry {
         let (Ok(registration), Ok(promised)) = (registration, serde_json::from_str(json)) else {
             return Self { broken: vec![EntryRule::NotAnObject], ..Self::default() };
         };
-        let Promised { id, secret, digest } = promised;
-        let client = if secret.is_some() {
+        let Promised { client_id, client_secret, client_secret_sha256 } = promised;
+        let client = if client_secret.is_some() {
             Err(EntryRule::SecretInClear)
         } else {
-            Nameless::read(registration, digest.as_deref(), policy)
+            Nameless::read(registration, client_secret_sha256.as_deref(), policy)
         };
         let mut broken = Vec::new();
         let mut noted = |rule| broken.push(rule);
-        let id = read_id(id).map_err(&mut noted).ok();
+        let id = read_id(client_id).map_err(&mut noted).ok();
         let client = client.map_err(&mut noted).ok();
         Self { id, client, broken }
     }
