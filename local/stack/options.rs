@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use oauth_fn::documents::DocumentFetcher;
 use oauth_fn::limits::REQUESTS_PER_MINUTE;
+use oauth_fn::protocol::client_id_url::DocumentPolicy;
 use oauth_fn::protocol::preregistration::PreregisteredClients;
 use oauth_fn::protocol::registration_policy::RegistrationPolicy;
 use oauth_fn::upstream::Gate;
@@ -33,6 +35,10 @@ pub struct Options {
     pub gate: Gate,
     /// The clients that need not register.
     pub preregistered: PreregisteredClients,
+    /// Whose metadata documents are read.
+    pub document_policy: DocumentPolicy,
+    /// The way to them.
+    pub documents: DocumentFetcher,
     /// Tells the time to everything in the system.
     pub clock: Arc<dyn Clock>,
 }
@@ -58,6 +64,8 @@ impl Default for Options {
             requests_per_minute: Some(REQUESTS_PER_MINUTE),
             gate: Gate::default(),
             preregistered: PreregisteredClients::default(),
+            document_policy: DocumentPolicy::default(),
+            documents: DocumentFetcher::public(),
             clock: Arc::new(SystemClock),
         }
     }

@@ -59,11 +59,13 @@ impl System {
                 registration: options.registration.clone(),
                 requests_per_minute: options.requests_per_minute,
                 preregistered: options.preregistered.clone(),
+                documents: options.document_policy.clone(),
             },
             oauth_fn::Doors {
                 records: Arc::clone(&oauth_records) as _,
                 clock: Arc::clone(&options.clock),
                 http: http_client()?,
+                documents: options.documents.clone(),
             },
         );
         let identity_provider = IdentityProvider::new(Parts {

@@ -11,6 +11,7 @@ use shared::session::DirectoryId;
 use url::Url;
 
 use crate::limits::REQUESTS_PER_MINUTE;
+use crate::protocol::client_id_url::DocumentPolicy;
 use crate::protocol::preregistration::PreregisteredClients;
 use crate::protocol::registration_policy::{AllowedHosts, AllowedSchemes, RegistrationPolicy};
 use crate::upstream::{Gate, Guests, RequiredRoles};
@@ -32,6 +33,8 @@ pub struct Config {
     pub requests_per_minute: Option<NonZeroU32>,
     /// The clients that need not register.
     pub preregistered: PreregisteredClients,
+    /// Whose metadata documents are read.
+    pub documents: DocumentPolicy,
 }
 
 impl Config {
@@ -53,6 +56,10 @@ impl Config {
         let default = Some(REQUESTS_PER_MINUTE);
         let requests = settings.optional("REQUESTS_PER_MINUTE", default, parse_requests);
         let preregistered = read_preregistered_clients(settings, registration.as_ref());
+        let documents =
+            settings.optional("CLIENT_METADATA_HOSTS", DocumentPolicy::default(), |text| {
+                DocumentPolicy::try_from(text)
+            });
         Some(Self {
             base_url: base_url?,
             session_keys: session_keys?,
@@ -61,6 +68,7 @@ impl Config {
             registration: registration?,
             requests_per_minute: requests?,
             preregistered: preregistered?,
+            documents: documents?,
         })
     }
 }
@@ -268,12 +276,14 @@ mod tests {
         let env = [
             ("REGISTRATION_REDIRECT_HOSTS", "https://app.example"),
             ("REGISTRATION_SCHEMES", "javascript"),
+            ("CLIENT_METADATA_HOSTS", "OFF"),
         ];
 
         let faults = faults(&env);
 
         assert!(faults.contains("REGISTRATION_REDIRECT_HOSTS must be hosts such as"), "{faults}");
         assert!(faults.contains("REGISTRATION_SCHEMES must be schemes of"), "{faults}");
+        assert!(faults.contains("CLIENT_METADATA_HOSTS must be hosts such as"), "{faults}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod config;
 pub mod connections;
 pub mod cookies;
 mod correlation;
+pub mod documents;
 mod endpoints;
 pub mod grant;
 pub mod grants;
@@ -35,6 +36,7 @@ use browser::Browsers;
 use clients::Clients;
 use connections::Connections;
 use cookies::CookieJar;
+use documents::{ClientDocuments, DocumentFetcher};
 use grants::Grants;
 use limits::Limits;
 use protocol::registration_policy::RegistrationPolicy;
@@ -49,6 +51,8 @@ pub struct Doors {
     pub clock: Arc<dyn Clock>,
     /// The way to Entra ID; it must not follow redirects.
     pub http: reqwest::Client,
+    /// The way to the metadata documents of clients.
+    pub documents: DocumentFetcher,
 }
 
 /// The whole app as a router.
@@ -83,16 +87,21 @@ impl App {
             registration,
             requests_per_minute,
             preregistered,
+            documents: policy,
         } = config;
-        let Doors { records, clock, http } = doors;
+        let Doors { records, clock, http, documents: fetcher } = doors;
+        let documents =
+            ClientDocuments::new(policy, registration.clone(), fetcher, Arc::clone(&clock));
+        let clients = Clients::new(
+            &grant_keys,
+            preregistered,
+            documents,
+            Arc::clone(&records),
+            Arc::clone(&clock),
+        );
         Self(Arc::new(Parts {
             limits: Limits::new(&clock, requests_per_minute),
-            clients: Clients::new(
-                &grant_keys,
-                preregistered,
-                Arc::clone(&records),
-                Arc::clone(&clock),
-            ),
+            clients,
             registration,
             browsers: Browsers::new(&grant_keys, CookieJar::new(&base_url)),
             connections: Connections::new(&grant_keys, Arc::clone(&records), Arc::clone(&clock)),

@@ -19,6 +19,8 @@ use crate::audit::Event;
 const ROWS_AN_HOUR: NonZeroU32 = NonZeroU32::new(100).unwrap();
 /// Requests of one kind that one address may make in a minute, unless a setting says otherwise.
 pub const REQUESTS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(600).unwrap();
+/// Metadata documents of clients that one address may cause to be fetched in an hour.
+const FETCHES_AN_HOUR: NonZeroU32 = NonZeroU32::new(60).unwrap();
 /// How many addresses are remembered before those that have been quiet are forgotten.
 const ADDRESSES: usize = 10_000;
 /// The header in which the gateway names the client's address; a client's own never gets through.
@@ -47,6 +49,8 @@ impl Neighbourhood {
 pub enum Limit {
     /// Requests to `/token` and `/revoke`.
     BackChannel,
+    /// Metadata documents of clients that have to be fetched.
+    Documents,
     /// Requests of browsers.
     FrontChannel,
     /// Requests to `/register`.
@@ -60,6 +64,7 @@ impl Limit {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::BackChannel => "back_channel",
+            Self::Documents => "documents",
             Self::FrontChannel => "front_channel",
             Self::Registration => "registration",
             Self::Rows => "rows",
@@ -71,6 +76,7 @@ impl Limit {
 #[derive(Debug)]
 pub struct Limits {
     rows: Shares,
+    fetches: Shares,
     requests: Option<Shares>,
     warnings: Shares,
 }
@@ -82,6 +88,7 @@ impl Limits {
         let shares = |quota| Shares::new(quota, clock);
         Self {
             rows: shares(Quota::per_hour(ROWS_AN_HOUR)),
+            fetches: shares(Quota::per_hour(FETCHES_AN_HOUR)),
             requests: requests_per_minute.map(|requests| shares(Quota::per_minute(requests))),
             warnings: shares(Quota::per_minute(NonZeroU32::MIN)),
         }
@@ -93,6 +100,14 @@ impl Limits {
     /// The neighbourhood has had its share.
     pub fn permit_row(&self, from: Neighbourhood) -> Result<RowPermit, TooMany> {
         self.permit(Some(&self.rows), Limit::Rows, from).map(RowPermit)
+    }
+
+    /// Leave to fetch one document that a stranger names.
+    ///
+    /// # Errors
+    /// The neighbourhood has had its share.
+    pub fn permit_fetch(&self, from: Neighbourhood) -> Result<FetchPermit, TooMany> {
+        self.permit(Some(&self.fetches), Limit::Documents, from).map(FetchPermit)
     }
 
     /// Leave to make one request.
@@ -125,10 +140,16 @@ impl Limits {
 #[must_use]
 pub struct RowPermit(());
 
+/// Leave to fetch one document. Only [`Limits::permit_fetch`] gives it.
+#[derive(Debug)]
+#[must_use]
+pub struct FetchPermit(());
+
 /// The neighbourhood has had its share (RFC 6585 section 4).
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("too many {} from this address", match limit {
     Limit::Rows => "clients were registered",
+    Limit::Documents => "programs were looked up",
     Limit::BackChannel | Limit::FrontChannel | Limit::Registration => "requests came",
 })]
 pub struct TooMany {

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use oauth_fn::documents::DocumentFetcher;
 use oauth_fn::{Config, Doors};
 use shared::azure::{self, Azure, AzureIdentity, StorageEndpoint, StorageService};
 use shared::clock::SystemClock;
@@ -32,6 +33,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         records: Arc::new(AzureTables::new(&azure, start.session_tables)),
         clock: Arc::new(SystemClock),
         http,
+        documents: DocumentFetcher::public(),
     };
     serve::serve(oauth_fn::router(start.config, doors), start.port).await?;
     Ok(())

@@ -14,6 +14,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use local::embedded::EmbeddedStore;
 use local::{ManualClock, Options};
+use oauth_fn::documents::DocumentFetcher;
 use oauth_fn::{Config, Doors};
 use serde_json::Value;
 use shared::config::Settings;
@@ -37,7 +38,14 @@ const ENVIRONMENT: [(&str, &str); 7] = [
 const KINDS: [&[(&str, &str)]; 3] = [
     &[("POST", "/register")],
     &[("POST", "/token"), ("POST", "/revoke"), ("GET", "/token")],
-    &[("GET", "/authorize"), ("GET", "/consent"), ("POST", "/consent"), ("GET", "/oauth-callback")],
+    &[
+        ("GET", "/authorize"),
+        ("GET", "/consent"),
+        ("POST", "/consent"),
+        ("GET", "/account"),
+        ("POST", "/account"),
+        ("GET", "/oauth-callback"),
+    ],
 ];
 
 struct Server {
@@ -62,6 +70,7 @@ impl Server {
             records: Arc::clone(&records) as _,
             clock: Arc::clone(&clock) as _,
             http: reqwest::Client::new(),
+            documents: DocumentFetcher::public(),
         };
         Self { router: oauth_fn::router(config, doors), records, clock }
     }

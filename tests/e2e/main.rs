@@ -13,6 +13,8 @@ mod callback;
 mod client;
 mod clients;
 mod consent;
+mod document_server;
+mod documents;
 mod expiry;
 mod faults;
 mod gate;

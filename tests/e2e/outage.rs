@@ -10,7 +10,9 @@ use axum::response::Response;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use local::ManualClock;
+use oauth_fn::documents::DocumentFetcher;
 use oauth_fn::grants::{Code, Refresh};
+use oauth_fn::protocol::client_id_url::DocumentPolicy;
 use oauth_fn::protocol::preregistration::PreregisteredClients;
 use oauth_fn::protocol::registration_policy::RegistrationPolicy;
 use oauth_fn::upstream::Gate;
@@ -98,11 +100,13 @@ impl Server {
             registration: RegistrationPolicy::default(),
             requests_per_minute: None,
             preregistered: PreregisteredClients::default(),
+            documents: DocumentPolicy::default(),
         };
         let doors = Doors {
             records: Arc::new(Away),
             clock: Arc::clone(&clock) as _,
             http: reqwest::Client::new(),
+            documents: DocumentFetcher::public(),
         };
         Self { router: oauth_fn::router(config, doors), session_keys, grant_keys, clock }
     }

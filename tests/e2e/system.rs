@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use local::{Data, ManualClock, Options, Stack};
+use oauth_fn::protocol::client_id_url::DocumentPolicy;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -24,8 +25,10 @@ impl System {
         Self::start_on(Data::Memory).await
     }
 
+    /// A system on `data` that reads no documents of clients: no test asks the internet.
     pub(crate) async fn start_on(data: Data) -> Self {
-        Self::start_with(Options { data, ..Options::default() }).await
+        let document_policy = DocumentPolicy::Off;
+        Self::start_with(Options { data, document_policy, ..Options::default() }).await
     }
 
     /// A system as `options` say, but with a clock of its own.

@@ -51,6 +51,7 @@ impl App {
             records: Arc::new(EmbeddedStore::in_memory().unwrap()),
             clock: Arc::new(ManualClock::default()),
             http: reqwest::Client::new(),
+            documents: oauth_fn::documents::DocumentFetcher::public(),
         };
         let router = oauth_fn::router(settings.finish(config).unwrap(), doors);
         Self { runtime: Runtime::new().unwrap(), router }

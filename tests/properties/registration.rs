@@ -1,6 +1,10 @@
 //! Client registrations.
 
+use oauth_fn::protocol::client_id_url::ClientIdUrl;
 use oauth_fn::protocol::client_metadata::ClientRegistration;
+use oauth_fn::protocol::client_metadata_document::read_document;
+use oauth_fn::protocol::preregistration::PreregisteredClients;
+use oauth_fn::protocol::registration_policy::RegistrationPolicy;
 use proptest::collection::{hash_map, vec};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -23,7 +27,8 @@ pub(crate) fn json() -> impl Strategy<Value = Value> {
 }
 
 const MEMBERS: &str = "(redirect_uris|client_name|client_uri|contacts|grant_types|response_types|\
-                       token_endpoint_auth_method|application_type|scope|jwks|jwks_uri|other)";
+                       token_endpoint_auth_method|application_type|scope|jwks|jwks_uri|client_id|\
+                       client_secret|client_secret_sha256|other)";
 
 proptest! {
     #![proptest_config(crate::cases())]
@@ -44,6 +49,15 @@ proptest! {
             prop_assert!(ClientRegistration::parse(&written).is_ok());
         }
         prop_assert!(ClientRegistration::parse(cut).is_err());
+        let policy = RegistrationPolicy::default();
+        let url = ClientIdUrl::try_from("https://app.example/client.json").unwrap();
+        for text in [&document, cut, &bytes] {
+            let published = read_document(text, &url, &policy);
+            prop_assert!(published.is_err(), "no document says this URL by chance");
+            let list = format!("[{}]", String::from_utf8_lossy(text));
+            let faults = PreregisteredClients::parse(&list, &policy).err();
+            prop_assert!(faults.is_none_or(|faults| !faults.is_empty()));
+        }
         let object = serde_json::from_slice(&bytes).is_ok_and(|value: Value| value.is_object());
         prop_assert!(object || ClientRegistration::parse(&bytes).is_err());
     }

@@ -9,7 +9,7 @@ struct Door {
     words: &'static [&'static str],
 }
 
-const DOORS: [Door; 10] = [
+const DOORS: [Door; 12] = [
     Door {
         thing: "time",
         places: &["shared/src/clock.rs"],
@@ -41,6 +41,16 @@ const DOORS: [Door; 10] = [
         thing: "Azure",
         places: &["shared/src/azure/", "shared/src/storage/azure", "mcp-fn/src/snippets/azure"],
         words: &["azure_core", "azure_identity", "azure_storage_blob", "typespec_client_core"],
+    },
+    Door {
+        thing: "the websites of clients",
+        places: &["oauth-fn/src/documents/"],
+        words: &["lookup_host", "ToSocketAddrs", "reqwest::dns"],
+    },
+    Door {
+        thing: "a stand-in for the internet",
+        places: &["oauth-fn/src/documents/", "tests/"],
+        words: &["StandInNetwork", "standing_in"],
     },
     Door { thing: "the embedded store", places: &["local/"], words: &["redb"] },
     Door {

@@ -126,6 +126,7 @@ fn oauth_fn() -> App {
         records: Arc::new(EmbeddedStore::in_memory().unwrap()),
         clock: Arc::new(SystemClock),
         http: reqwest::Client::new(),
+        documents: oauth_fn::documents::DocumentFetcher::public(),
     };
     App {
         document: document("infra/apim/oauth.openapi.json"),

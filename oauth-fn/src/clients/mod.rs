@@ -2,7 +2,8 @@
 //! so that it needs no row, survives restarts and is known to every instance; a longer one has a
 //! row, which ends when it is not used for long. The same metadata gives the same identifier for
 //! as long as the same key signs. A confidential client is registered once for each time that it
-//! asks, in a row of its own. Those that the operator registered stand in the configuration.
+//! asks, in a row of its own. Those that the operator registered stand in the configuration, and
+//! those whose identifier is a URL publish what they are.
 
 mod quarter;
 mod rows;
@@ -16,11 +17,13 @@ use shared::seal::{KeyRing, Purpose, Sealer};
 use shared::secret::{Fingerprint, random_bytes};
 use shared::storage::{RecordStore, StoreError};
 
+use crate::documents::{ClientDocuments, DocumentError};
 use crate::grants::IssuedTokens;
-use crate::limits::{RowPermit, TooMany};
+use crate::limits::{FetchPermit, RowPermit, TooMany};
 use crate::protocol::client_authentication::{
     ClientSecret, RegisteredAuthentication, SecretMethod,
 };
+use crate::protocol::client_id_url::{ClientIdUrl, DocumentPolicy};
 use crate::protocol::client_metadata::{ClientMetadata, RefreshTokens};
 use crate::protocol::preregistration::PreregisteredClients;
 use crate::protocol::redirect_uri::RedirectUri;
@@ -40,6 +43,7 @@ const CONFIDENTIAL: u8 = 3;
 #[derive(Debug)]
 pub struct Clients {
     preregistered: PreregisteredClients,
+    documents: ClientDocuments,
     ids: Sealer,
     rows: Rows,
 }
@@ -53,16 +57,17 @@ struct Compact(String, Vec<RedirectUri>, RefreshTokens);
 struct Confidential(Compact, SecretMethod, [u8; 32]);
 
 impl Clients {
-    /// Those that are `preregistered`, and clients under the keys of `ring`: those with a row in
-    /// `records`.
+    /// Those that are `preregistered`, those with `documents`, and those under the keys of `ring`,
+    /// some with a row in `records`.
     pub fn new(
         ring: &KeyRing,
         preregistered: PreregisteredClients,
+        documents: ClientDocuments,
         records: Arc<dyn RecordStore>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let rows = Rows::new(ring.sealer(Purpose::ClientRow), records, clock);
-        Self { preregistered, ids: ring.sealer(Purpose::ClientId), rows }
+        Self { preregistered, documents, ids: ring.sealer(Purpose::ClientId), rows }
     }
 
     /// Registers a public client, and gives its `client_id`. A permit is asked for if the
@@ -103,11 +108,25 @@ impl Clients {
         Ok((id, secret))
     }
 
-    /// The client that `id` names, if we registered it and its key is still in the ring.
+    /// Whose metadata documents are read.
+    pub fn document_policy(&self) -> &DocumentPolicy {
+        self.documents.policy()
+    }
+
+    /// The client that `id` names, if it is known. A permit is asked for if its document must be
+    /// fetched.
     ///
     /// # Errors
-    /// Storage failed, for a client that has a row.
-    pub async fn find(&self, id: &str) -> Result<Option<ClientMetadata>, StoreError> {
+    /// Storage failed, for a client that has a row; or the document of one that has a document
+    /// cannot be used.
+    pub async fn find(
+        &self,
+        id: &str,
+        permit: impl FnOnce() -> Result<FetchPermit, TooMany> + Send,
+    ) -> Result<Option<ClientMetadata>, FindError> {
+        if self.has_document(id) {
+            return Ok(Some(self.documents.find(&self.documents.url(id)?, permit).await?));
+        }
         if let Some(client) = self.preregistered.find(id) {
             return Ok(Some(client.metadata.clone()));
         }
@@ -127,11 +146,16 @@ impl Clients {
     }
 
     /// How the client that `id` names registered to prove itself. Storage is asked for clients
-    /// with a row alone.
+    /// with a row alone. No document is fetched: whoever publishes one is public, and what it
+    /// brings is bound to its identifier.
     ///
     /// # Errors
     /// Storage failed.
     pub async fn authentication(&self, id: &str) -> Result<Option<KnownClient>, StoreError> {
+        if self.has_document(id) {
+            let url = self.documents.url(id).ok();
+            return Ok(url.map(|_| RegisteredAuthentication::Public.into()));
+        }
         if let Some(client) = self.preregistered.find(id) {
             return Ok(Some(client.authentication.clone().into()));
         }
@@ -161,6 +185,10 @@ impl Clients {
     /// Storage failed; the row can be renewed another time.
     pub async fn renew(&self, row: &AgeingRow, _: &IssuedTokens) -> Result<(), StoreError> {
         self.rows.renew(row).await
+    }
+
+    fn has_document(&self, id: &str) -> bool {
+        self.document_policy().is_on() && ClientIdUrl::is_meant_by(id)
     }
 
     fn id(&self, kind: u8, text: &[u8]) -> String {
@@ -201,6 +229,17 @@ impl From<Compact> for ClientMetadata {
     fn from(Compact(name, redirect_uris, refresh_tokens): Compact) -> Self {
         Self { name, redirect_uris, refresh_tokens }
     }
+}
+
+/// Why it is not known whether there is such a client, and which.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// Its document cannot be used.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Why a client was not registered.

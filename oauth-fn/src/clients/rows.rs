@@ -70,7 +70,7 @@ impl Rows {
         self.insert(&row.id, &row.text).await
     }
 
-    /// What the row of the client `id` holds, if it is in this quarter's table or in the one before.
+    /// What the row of the client `id` holds, in the table of this quarter or of the one before.
     pub(super) async fn read<T: DeserializeOwned>(
         &self,
         id: &str,

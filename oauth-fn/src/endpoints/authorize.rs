@@ -12,7 +12,9 @@ use super::page_error::PageError;
 use super::sign_in::begin_for_client;
 use crate::App;
 use crate::audit::{Client, Event};
+use crate::clients::FindError;
 use crate::grant::{RememberedApproval, Requested};
+use crate::limits::Neighbourhood;
 use crate::protocol::authorization_request::AuthorizationRequest;
 use crate::protocol::consent::OwnNavigation;
 use crate::protocol::destination::{Destination, NoDestination};
@@ -30,9 +32,14 @@ pub(super) async fn authorize(
     let client_id = parameters
         .get("client_id")
         .ok_or_else(|| PageError::unusable("The program did not say which one it is."))?;
-    let client =
-        app.clients.find(client_id).await.map_err(|error| PageError::unavailable(&error))?;
     let refused = |reason| record_refusal(client_id, reason);
+    let from = Neighbourhood::of(&headers);
+    let client = app.clients.find(client_id, || app.limits.permit_fetch(from)).await;
+    let client = client.inspect_err(|error| {
+        if let FindError::Document(_) = error {
+            refused("client_document");
+        }
+    })?;
     let client = client.ok_or_else(|| {
         refused("unknown_client");
         PageError::unusable("The program is not registered here, or no longer.")
@@ -119,6 +126,15 @@ pub(super) enum AuthorizeError {
 impl From<PageError> for AuthorizeError {
     fn from(error: PageError) -> Self {
         Self::Page(error)
+    }
+}
+
+impl From<FindError> for AuthorizeError {
+    fn from(error: FindError) -> Self {
+        Self::Page(match error {
+            FindError::Document(error) => PageError::document(&error),
+            FindError::Store(error) => PageError::unavailable(&error),
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use crate::App;
 use crate::audit::{Client, Event};
 use crate::grant::Requested;
 use crate::pages::ConsentPage;
+use crate::protocol::client_id_url::ClientIdUrl;
 use crate::protocol::consent::{Decision, SameOrigin};
 use crate::protocol::error::{AuthorizationErrorCode, AuthorizationRefusal};
 use crate::protocol::parameters::Parameters;
@@ -26,8 +27,10 @@ pub(super) async fn ask(
     let sealed_request = parameters.get("request").unwrap_or_default();
     let requested = app.requested(sealed_request, &headers)?;
     let request = requested.request();
+    let client_id_url = ClientIdUrl::try_from(request.client_id.as_str()).ok();
     Ok(ConsentPage {
         client_name: &request.client_name,
+        client_host: client_id_url.as_ref().map(ClientIdUrl::host),
         redirect_uri: request.destination.redirect_uri().as_url(),
         scopes: &request.scopes,
         sealed_request,

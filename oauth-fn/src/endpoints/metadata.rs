@@ -10,6 +10,7 @@ use crate::protocol::metadata::AuthorizationServerMetadata;
 
 /// The metadata document; the same under every path that clients try.
 pub(super) async fn show(State(app): State<App>) -> Response {
-    let document = Json(AuthorizationServerMetadata::new(&app.base_url));
+    let document =
+        Json(AuthorizationServerMetadata::new(&app.base_url, app.clients.document_policy()));
     ([(CACHE_CONTROL, "public, max-age=300")], document).into_response()
 }

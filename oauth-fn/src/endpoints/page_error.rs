@@ -8,8 +8,10 @@ use shared::storage::StoreError;
 use super::answer::log_failure;
 use super::callback::CallbackError;
 use crate::correlation;
+use crate::documents::{DocumentError, FetchError};
 use crate::limits::TooMany;
 use crate::pages::ErrorPage;
+use crate::protocol::client_metadata_document::InvalidDocument;
 use crate::protocol::error::CorrelationId;
 use crate::upstream::UpstreamError;
 
@@ -39,26 +41,30 @@ impl PageError {
 
     /// Something failed on our side.
     pub(super) fn unavailable(error: &StoreError) -> Self {
-        let mut page = Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Something does not work right now",
-            "The server cannot reach its storage.",
-        );
-        page.next_step = "Wait a moment and reload this page.";
         log_failure(error);
-        page
+        Self::later(StatusCode::SERVICE_UNAVAILABLE, "The server cannot reach its storage.")
+    }
+
+    /// A client is not known by the document that it publishes, for its fault or for ours.
+    pub(super) fn document(error: &DocumentError) -> Self {
+        let explanation = explain(error);
+        match error {
+            DocumentError::TooMany(error) => Self {
+                retry_after: Some(error.retry_after),
+                ..Self::later(StatusCode::TOO_MANY_REQUESTS, explanation)
+            },
+            DocumentError::Busy
+            | DocumentError::Fetch(
+                FetchError::Client(_) | FetchError::TimedOut | FetchError::Unresolved(_),
+            ) => Self::later(StatusCode::SERVICE_UNAVAILABLE, explanation),
+            _ => Self::unusable(explanation),
+        }
     }
 
     /// Entra ID could not be asked who it is.
     pub(super) fn sign_in_unreachable(error: &UpstreamError) -> Self {
-        let mut page = Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Something does not work right now",
-            "The sign-in service cannot be reached.",
-        );
-        page.next_step = "Wait a moment and try again.";
         log_failure(error);
-        page
+        Self::later(StatusCode::SERVICE_UNAVAILABLE, "The sign-in service cannot be reached.")
     }
 
     /// Entra ID did not say who it is, or named somebody who may not come in.
@@ -82,6 +88,12 @@ impl PageError {
         }
     }
 
+    /// The request may be answered another time.
+    fn later(status: StatusCode, explanation: &'static str) -> Self {
+        let page = Self::new(status, "Something does not work right now", explanation);
+        Self { next_step: "Wait a moment and try again.", ..page }
+    }
+
     fn new(status: StatusCode, title: &'static str, explanation: &'static str) -> Self {
         tracing::info!(explanation, "a browser was shown an error page");
         let correlation_id = correlation::current();
@@ -101,5 +113,31 @@ impl IntoResponse for PageError {
         };
         let wait = self.retry_after.map(|seconds| [(RETRY_AFTER, HeaderValue::from(seconds))]);
         (wait, page).into_response()
+    }
+}
+
+fn explain(error: &DocumentError) -> &'static str {
+    match error {
+        DocumentError::Busy => "The server is looking up too many programs at once.",
+        DocumentError::Fetch(error) => match error {
+            FetchError::Client(_) => "The server cannot look up programs.",
+            FetchError::Encoded => "The program's own description is compressed.",
+            FetchError::NotPublic => "The program's website is not on the public internet.",
+            FetchError::OtherType => "The program's own description is not JSON.",
+            FetchError::Status(_) => "The program's website does not have its description.",
+            FetchError::TimedOut => "The program's website did not answer in time.",
+            FetchError::TooLarge => "The program's own description is too long.",
+            FetchError::Unreachable(_) => "The program's website cannot be reached securely.",
+            FetchError::Unresolved(_) => "The program's website cannot be found.",
+        },
+        DocumentError::Host => "This server does not take programs of this website.",
+        DocumentError::Invalid(InvalidDocument::OtherClient) => {
+            "The description belongs to another program."
+        }
+        DocumentError::Invalid(_) => "The program's own description breaks a rule.",
+        DocumentError::TooMany(_) => "Too many programs were looked up from your address.",
+        DocumentError::Url(_) => {
+            "The program's identifier is not an address that can be looked up."
+        }
     }
 }

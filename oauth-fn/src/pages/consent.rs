@@ -15,6 +15,8 @@ use super::{Page, STYLE};
 pub struct ConsentPage<'a> {
     /// What the client calls itself; any text.
     pub client_name: &'a str,
+    /// The host that publishes the client's metadata, if its identifier is a URL.
+    pub client_host: Option<&'a str>,
     /// Where the answer goes, already proved to be the client's.
     pub redirect_uri: &'a Url,
     /// What the client asks for; may be empty.
@@ -28,6 +30,7 @@ impl IntoResponse for ConsentPage<'_> {
         let content = Content {
             style: STYLE,
             client_name: DisplayName::from(self.client_name),
+            client_host: self.client_host,
             destination: Destination::of(self.redirect_uri),
             redirect_uri: self.redirect_uri.as_str(),
             scopes: self.scopes,
@@ -50,6 +53,7 @@ impl IntoResponse for ConsentPage<'_> {
 struct Content<'a> {
     style: &'static str,
     client_name: DisplayName,
+    client_host: Option<&'a str>,
     destination: Destination<'a>,
     redirect_uri: &'a str,
     scopes: &'a Scopes,

@@ -13,6 +13,8 @@ const MOST_REDIRECT_URIS: usize = 10;
 /// Longest client name, in characters.
 const LONGEST_NAME: usize = 200;
 const NAMELESS: &str = "Unnamed client";
+const GRANT_TYPES: [&str; 2] = ["authorization_code", "refresh_token"];
+const RESPONSE_TYPES: [&str; 1] = ["code"];
 
 /// What we keep of a client.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -107,6 +109,20 @@ impl ClientRegistration {
         if self.client_name.is_some() { Ok(self) } else { Err(RegistrationError::Name) }
     }
 
+    /// This registration without the grant and response types that are not offered here: what a
+    /// client says to every server at once may name those of others.
+    #[must_use]
+    pub fn with_offered_types(mut self) -> Self {
+        let keep = |list: &mut Option<Vec<String>>, offered: &[&str]| {
+            if let Some(list) = list {
+                list.retain(|name| offered.contains(&name.as_str()));
+            }
+        };
+        keep(&mut self.grant_types, &GRANT_TYPES);
+        keep(&mut self.response_types, &RESPONSE_TYPES);
+        self
+    }
+
     /// Checks every rule, those of `policy` among them, and gives what to keep and what to answer.
     ///
     /// # Errors
@@ -173,12 +189,11 @@ impl ClientRegistration {
         let has = |list: &Option<Vec<String>>, name: &str| {
             list.as_ref().is_none_or(|list| list.iter().any(|entry| entry == name))
         };
-        if !known(&self.grant_types, &["authorization_code", "refresh_token"])
-            || !has(&self.grant_types, "authorization_code")
+        if !known(&self.grant_types, &GRANT_TYPES) || !has(&self.grant_types, "authorization_code")
         {
             return Err(RegistrationError::GrantTypes);
         }
-        if !known(&self.response_types, &["code"]) || !has(&self.response_types, "code") {
+        if !known(&self.response_types, &RESPONSE_TYPES) || !has(&self.response_types, "code") {
             return Err(RegistrationError::ResponseTypes);
         }
         if !matches!(self.application_type.as_deref(), None | Some("native" | "web")) {

@@ -5,6 +5,7 @@ use shared::base_url::PublicBaseUrl;
 use shared::scope::Scope;
 
 use super::client_authentication::METHODS;
+use super::client_id_url::DocumentPolicy;
 
 /// What clients discover.
 #[derive(Clone, Debug, Serialize)]
@@ -22,12 +23,14 @@ pub struct AuthorizationServerMetadata {
     revocation_endpoint_auth_methods_supported: [&'static str; 3],
     code_challenge_methods_supported: [&'static str; 1],
     authorization_response_iss_parameter_supported: bool,
+    client_id_metadata_document_supported: bool,
     service_documentation: String,
 }
 
 impl AuthorizationServerMetadata {
-    /// The metadata of the server at `base_url`.
-    pub fn new(base_url: &PublicBaseUrl) -> Self {
+    /// The metadata of the server at `base_url`, which reads the documents of clients if `documents`
+    /// says so.
+    pub fn new(base_url: &PublicBaseUrl, documents: &DocumentPolicy) -> Self {
         Self {
             issuer: base_url.as_str().to_owned(),
             authorization_endpoint: base_url.at("/authorize"),
@@ -42,6 +45,7 @@ impl AuthorizationServerMetadata {
             revocation_endpoint_auth_methods_supported: METHODS,
             code_challenge_methods_supported: ["S256"],
             authorization_response_iss_parameter_supported: true,
+            client_id_metadata_document_supported: documents.is_on(),
             service_documentation: base_url.at("/"),
         }
     }
@@ -55,7 +59,8 @@ mod tests {
     fn every_endpoint_lies_under_the_issuer_and_the_issuer_has_no_final_slash() {
         let base_url = PublicBaseUrl::try_from("https://gw.example.com").unwrap();
 
-        let json = serde_json::to_value(AuthorizationServerMetadata::new(&base_url)).unwrap();
+        let metadata = AuthorizationServerMetadata::new(&base_url, &DocumentPolicy::default());
+        let json = serde_json::to_value(metadata).unwrap();
 
         assert_eq!(json["issuer"], "https://gw.example.com");
         let endpoints: Vec<_> = json

@@ -3,7 +3,9 @@
 pub mod account;
 pub mod authorization_request;
 pub mod client_authentication;
+pub mod client_id_url;
 pub mod client_metadata;
+pub mod client_metadata_document;
 pub mod consent;
 pub mod destination;
 pub mod error;

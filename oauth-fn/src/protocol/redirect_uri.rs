@@ -236,7 +236,8 @@ fn check_query(url: &Url) -> Result<(), InvalidRedirectUri> {
     if collides { Err(InvalidRedirectUri::AnswerParameter) } else { Ok(()) }
 }
 
-fn has_broken_or_control_escape(text: &str) -> bool {
+/// Whether an escape in `text` stands for no byte, or for a control character.
+pub(super) fn has_broken_or_control_escape(text: &str) -> bool {
     text.split('%').skip(1).any(|rest| {
         let value = rest.get(..2).and_then(|digits| {
             let hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -58,7 +58,8 @@ enum Loopback {
 }
 
 impl AllowedHosts {
-    fn allow(&self, host: &str) -> bool {
+    /// Whether `host` is one of them.
+    pub fn allow(&self, host: &str) -> bool {
         let matches = |rule: &HostRule| match rule {
             HostRule::Exact(exact) => host == exact,
             HostRule::Below(domain) => host.len() > domain.len() && host.ends_with(domain),
@@ -101,7 +102,8 @@ fn host_rule(entry: &str) -> Option<HostRule> {
     }
 }
 
-fn is_domain(name: &str) -> bool {
+/// Whether `name` is one or more labels of letters, digits and hyphens.
+pub(super) fn is_domain(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     name.split('.').all(|label| !label.is_empty() && label.bytes().all(plain))
 }

@@ -40,6 +40,7 @@ const HOSTILE: [&str; 11] = [
 fn consent(client_name: &str, redirect_uri: &str, sealed_request: &str) -> Response {
     ConsentPage {
         client_name,
+        client_host: None,
         redirect_uri: &Url::parse(redirect_uri).unwrap(),
         scopes: &Scopes::all(),
         sealed_request,
@@ -314,9 +315,36 @@ async fn a_program_on_this_computer_or_an_app_comes_with_a_warning() {
 }
 
 #[tokio::test]
+async fn a_client_that_is_known_by_its_website_is_shown_with_it() {
+    let page = |redirect_uri: &str| {
+        ConsentPage {
+            client_name: "Claude",
+            client_host: Some("app.example"),
+            redirect_uri: &Url::parse(redirect_uri).unwrap(),
+            scopes: &Scopes::all(),
+            sealed_request: "x",
+        }
+        .into_response()
+    };
+
+    let site = document(page("https://app.example/cb")).await;
+    let local = document(page("http://127.0.0.1:53122/callback")).await;
+
+    for document in [&site, &local] {
+        let all = texts(document, "main").concat();
+        assert!(all.contains("It is identified by the website app.example."), "{all}");
+        assert!(all.contains("chose this name itself. Nobody has verified it."));
+    }
+    assert_eq!(texts(&site, ".warning"), Vec::<String>::new());
+    let warning = texts(&local, ".warning").concat();
+    assert!(warning.ends_with("Every program here can claim to be the one of app.example."));
+}
+
+#[tokio::test]
 async fn a_client_that_asks_for_no_scope_is_said_to_ask_for_no_more() {
     let page = ConsentPage {
         client_name: "Claude",
+        client_host: None,
         redirect_uri: &Url::parse("https://claude.ai/").unwrap(),
         scopes: &Scopes::default(),
         sealed_request: "x",
