@@ -1,6 +1,15 @@
 # Installs the peers into target/peers: from npm and PyPI what the lock files beside this script
 # say, and from Debian what is missing. Sourced by run.
 
+install_peers() {
+    install_from_debian
+    install_from_npm
+    local environment
+    for environment in authlib mcp-1 mcp-2; do
+        install_from_pypi "$environment"
+    done
+}
+
 install_from_debian() {
     local packages=()
     [[ -n $(browser) ]] || packages+=(chromium)
@@ -21,7 +30,7 @@ browser() {
     command -v chromium || command -v chromium-browser || command -v google-chrome || true
 }
 
-# No install scripts: nothing of these packages runs before a test does.
+# No install scripts, and no builds below: nothing of these packages runs before a test does.
 install_from_npm() {
     local stamp=$peers/npm/installed
     mkdir -p "$peers/npm"
@@ -39,7 +48,8 @@ install_from_pypi() {
     cmp -s "$stamp" "$requirements" && return
     printf 'installing %s from PyPI\n' "$1"
     python3 -m venv --clear "$peers/$1"
-    "$peers/$1/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$requirements" ||
+    "$peers/$1/bin/pip" install --quiet --disable-pip-version-check --no-deps \
+        --only-binary :all: -r "$requirements" ||
         give_up "PyPI did not give the packages of tests/peers/requirements-$1.txt"
     cp "$requirements" "$stamp"
 }

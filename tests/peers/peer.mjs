@@ -55,7 +55,7 @@ export class Provider {
       assert.equal(url.searchParams.get('code_challenge_method'), 'S256');
       assert.equal(url.searchParams.get('resource'), SERVER.href);
     });
-    this.answer = await step('consent', () => approve(url));
+    this.answer = (await step('consent', () => approve(url))).searchParams;
   }
 }
 

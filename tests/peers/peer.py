@@ -37,14 +37,19 @@ def check(holds, complaint):
 
 
 def approve(authorization_url):
-    """Allows and signs in, as a browser would send it; returns the parameters that reach the client."""
+    """Allows and signs in, as a browser would send it; returns where it comes back to the client."""
     browser = Browser()
     page = browser.get(authorization_url)
     location = browser.submit(page, "decision", "allow")
-    query = {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
-    check("code" in query, f"no code in the answer: {query}")
-    check("iss" in query, "no iss in the answer")
-    return query
+    check(isinstance(location, str), "the browser was not sent back to the client")
+    answer = query(location)
+    check("code" in answer, f"no code in the answer: {answer}")
+    check("iss" in answer, "no iss in the answer")
+    return location
+
+
+def query(url):
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
 
 class Browser:
@@ -137,11 +142,11 @@ class Memory:
 def authorize(authorization_url):
     """What a client does with a person: sends them there and takes the answer."""
     with step("PKCE"):
-        query = parse_qs(urlsplit(authorization_url).query)
-        check(query["code_challenge_method"] == ["S256"], "the challenge is not S256")
-        check(query["resource"] == [SERVER], f"resource is {query.get('resource')}")
+        request = query(authorization_url)
+        check(request["code_challenge_method"] == "S256", "the challenge is not S256")
+        check(request["resource"] == SERVER, f"resource is {request.get('resource')}")
     with step("consent"):
-        return approve(authorization_url)
+        return query(approve(authorization_url))
 
 
 async def walk(session, provider, memory):

@@ -1,33 +1,43 @@
 // A person with a browser: allows and signs in, without a browser's weight.
 
 import assert from 'node:assert/strict';
-import { REDIRECT_URI } from './peer.mjs';
 
-/** Allows and signs in, as a browser would send it; returns the parameters that reach the client. */
-export async function approve(authorizationUrl) {
-  const browser = new Browser();
-  const page = await browser.navigate(authorizationUrl, { headers: fetchMetadata('none') });
-  const location = await browser.submit(page, 'decision', 'allow');
-  const parameters = new URL(location).searchParams;
-  assert.ok(parameters.get('code'), `no code in the answer: ${parameters}`);
-  assert.ok(parameters.get('iss'), 'no iss in the answer');
-  return parameters;
+/** Allows and signs in; returns where the browser comes back to the client, with a code. */
+export async function approve(authorizationUrl, signIn = []) {
+  const back = await decide(authorizationUrl, [{ decision: 'allow' }, ...signIn]);
+  assert.ok(back.searchParams.get('code'), `no code in the answer: ${back.searchParams}`);
+  assert.ok(back.searchParams.get('iss'), 'no iss in the answer');
+  return back;
+}
+
+/** Fills in `forms`, one a page, as a browser would send them; returns where the client is told. */
+export async function decide(authorizationUrl, forms) {
+  const url = new URL(authorizationUrl);
+  const browser = new Browser(url.searchParams.get('redirect_uri'));
+  let page = await browser.navigate(url, { headers: fetchMetadata('none') });
+  for (const fields of forms) page = await browser.submit(page, fields);
+  assert.ok(page instanceof URL, 'the browser was not sent back to the client');
+  return page;
 }
 
 /** Cookies, redirects and forms, and nothing else. It stops at the client's redirect URI. */
 class Browser {
   cookies = new Map();
 
-  async submit(page, button, value) {
+  constructor(redirectUri) {
+    this.redirectUri = redirectUri;
+  }
+
+  async submit(page, fields) {
+    assert.ok(page instanceof Response, `back at the client too early: ${page.search}`);
     const html = await page.text();
     const hidden = [...html.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)];
     assert.ok(hidden.length > 0, `${page.url} has no form with hidden fields`);
     const action = new URL(html.match(/<form[^>]* action="([^"]+)"/)[1], page.url);
-    return this.navigate(action, {
-      method: 'POST',
-      body: new URLSearchParams([...hidden.map(([, name, text]) => [name, text]), [button, value]]),
-      headers: { ...fetchMetadata('same-origin'), origin: action.origin, referer: page.url },
-    });
+    const body = new URLSearchParams(hidden.map(([, name, text]) => [name, text]));
+    for (const [name, value] of Object.entries(fields)) body.append(name, value);
+    const headers = { ...fetchMetadata('same-origin'), origin: action.origin, referer: page.url };
+    return this.navigate(action, { method: 'POST', body, headers });
   }
 
   async navigate(url, request) {
@@ -42,7 +52,7 @@ class Browser {
         return answer;
       }
       url = new URL(location, url);
-      if (url.href.startsWith(REDIRECT_URI)) return url.href;
+      if (url.href.startsWith(this.redirectUri)) return url;
       request = { headers: fetchMetadata('same-origin') };
     }
     throw new Error('too many redirects');
