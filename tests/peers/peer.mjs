@@ -21,6 +21,14 @@ export async function step(name, work) {
   }
 }
 
+/** Serves on this machine until the process ends. */
+export async function listen(server, port) {
+  await new Promise((listening, failed) => {
+    server.once('error', failed).listen(Number(port), '127.0.0.1', listening);
+  });
+  server.unref();
+}
+
 /** An OAuth provider in memory. Where it would open a browser, the person has decided already. */
 export class Provider {
   constructor(name) {

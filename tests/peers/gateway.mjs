@@ -1,0 +1,23 @@
+// A gateway in the place of API Management: one origin, two apps, and the header that they trust.
+
+import { createServer, request as send } from 'node:http';
+import { listen } from './peer.mjs';
+
+const MCP = /^\/(mcp|\.well-known\/oauth-protected-resource)([/?]|$)/;
+
+/** Serves `port`: what is of MCP from the port `mcp`, everything else from the port `oauth`. */
+export async function serveGateway(port, { oauth, mcp }) {
+  const server = createServer((incoming, answer) => {
+    // Whatever the client sent under this name is replaced.
+    const headers = { ...incoming.headers, 'x-client-address': incoming.socket.remoteAddress };
+    const { method, url: path } = incoming;
+    const to = { host: '127.0.0.1', port: MCP.test(path) ? mcp : oauth, method, path, headers };
+    const outgoing = send(to, (response) => {
+      answer.writeHead(response.statusCode, response.headers);
+      response.pipe(answer);
+    });
+    outgoing.on('error', () => answer.writeHead(502).end());
+    incoming.pipe(outgoing);
+  });
+  await listen(server, port);
+}
