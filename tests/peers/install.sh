@@ -5,7 +5,7 @@ install_peers() {
     install_from_debian
     install_from_npm
     local environment
-    for environment in authlib mcp-1 mcp-2; do
+    for environment in authlib mcp-1 mcp-2 schemathesis; do
         install_from_pypi "$environment"
     done
 }

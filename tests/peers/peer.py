@@ -56,8 +56,9 @@ class Browser:
     """Cookies, redirects and forms, and nothing else. It stops at the client's redirect URI."""
 
     def __init__(self):
-        cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
-        self.opener = urllib.request.build_opener(cookies, KeepRedirect)
+        self.cookies = http.cookiejar.CookieJar()
+        keep_cookies = urllib.request.HTTPCookieProcessor(self.cookies)
+        self.opener = urllib.request.build_opener(keep_cookies, KeepRedirect)
 
     def get(self, url):
         return self.navigate(urllib.request.Request(url, headers=fetch_metadata("none")))
