@@ -20,7 +20,7 @@ const WISHES = ['authorization-server-metadata-cimd'];
 
 try {
   const clientId = await step('registration', register);
-  await step('run to its end', () => run(clientId));
+  const exitCode = await run(clientId);
   for (const scenario of readdirSync(results)) {
     const checks = JSON.parse(readFileSync(join(results, scenario, 'checks.json')));
     for (const { id, status, errorMessage } of checks) {
@@ -28,6 +28,7 @@ try {
       await step(id, () => assert.equal(status, 'SUCCESS', errorMessage));
     }
   }
+  await step('run to its end', () => assert.equal(exitCode, 0));
 } finally {
   rmSync(results, { recursive: true });
 }
@@ -52,11 +53,17 @@ async function run(clientId) {
   ];
   const program = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise((end) => program.once('exit', end));
-  for await (const line of createInterface({ input: program.stdout })) {
-    console.error(line);
-    if (line.startsWith(`${SERVER.origin}/authorize?`)) {
-      await fetch(await approve(line), { headers: { connection: 'close' } });
+  try {
+    for await (const line of createInterface({ input: program.stdout })) {
+      console.error(line);
+      if (line.startsWith(`${SERVER.origin}/authorize?`)) {
+        await fetch(await approve(line), { headers: { connection: 'close' } });
+      }
     }
+  } catch (error) {
+    // It would wait five minutes for the browser.
+    program.kill();
+    throw error;
   }
-  assert.equal(await ended, 0);
+  return ended;
 }
