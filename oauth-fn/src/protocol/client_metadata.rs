@@ -343,6 +343,17 @@ mod tests {
     }
 
     #[test]
+    fn a_member_that_is_null_counts_as_left_out() {
+        let without = json!({"redirect_uris": ["https://app.example/cb"]});
+        let with = json!({
+            "redirect_uris": ["https://app.example/cb"], "client_name": null, "grant_types": null,
+            "response_types": null, "token_endpoint_auth_method": null, "application_type": null,
+        });
+
+        assert_eq!(accept(&with).unwrap(), accept(&without).unwrap());
+    }
+
+    #[test]
     fn known_members_come_back_and_unknown_ones_are_ignored() {
         let (_, answer) = accept(&json!({
             "redirect_uris": ["https://app.example/cb"],
