@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import * as openid from 'openid-client';
-import { REDIRECT_URI, SERVER, step } from './peer.mjs';
+import { REDIRECT_URI, SERVER, callTool, step } from './peer.mjs';
 import { approve, decide } from './person.mjs';
 import { serveGateway } from './gateway.mjs';
 import { serveProvider } from './openid_provider.mjs';
@@ -77,19 +77,11 @@ async function authorizationUrl() {
 }
 
 async function whoami() {
-  assert.match(await call('whoami', {}), /Carol Independent/);
+  assert.match(await call('whoami'), /Carol Independent/);
 }
 
-async function call(name, args) {
-  const message = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args } };
-  const headers = new Headers({
-    'content-type': 'application/json',
-    accept: 'application/json, text/event-stream',
-  });
-  const answer = await openid.fetchProtectedResource(
-    client, tokens.access_token, SERVER, 'POST', JSON.stringify(message), headers);
-  assert.equal(answer.status, 200);
-  const { result } = await answer.json();
-  assert.ok(!result.isError, JSON.stringify(result));
-  return result.content.map((part) => part.text ?? '').join('');
+function call(name, args) {
+  const send = (url, headers, body) =>
+    openid.fetchProtectedResource(client, tokens.access_token, url, 'POST', body, headers);
+  return callTool(send, name, args);
 }

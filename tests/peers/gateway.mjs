@@ -16,7 +16,7 @@ export async function serveGateway(port, { oauth, mcp }) {
       answer.writeHead(response.statusCode, response.headers);
       response.pipe(answer);
     });
-    outgoing.on('error', () => answer.writeHead(502).end());
+    outgoing.on('error', () => answer.destroy());
     incoming.pipe(outgoing);
   });
   await listen(server, port);

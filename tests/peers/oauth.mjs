@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { approve } from './person.mjs';
-import { REDIRECT_URI, SERVER, step } from './peer.mjs';
+import { REDIRECT_URI, callTool, step } from './peer.mjs';
 
 /** How the client proves itself at the token endpoint. */
 export const METHOD = process.argv[3];
@@ -59,12 +59,6 @@ async function refusesForeignIssuers(client, back) {
 }
 
 async function whoami(client, token) {
-  const headers = new Headers({
-    'content-type': 'application/json',
-    accept: 'application/json, text/event-stream',
-  });
-  const message = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'whoami' } };
-  const answer = await client.call(token, SERVER, headers, JSON.stringify(message));
-  assert.equal(answer.status, 200);
-  assert.match((await answer.json()).result.content[0].text, /alice/i);
+  const send = (url, headers, body) => client.call(token, url, headers, body);
+  assert.match(await callTool(send, 'whoami'), /alice/i);
 }

@@ -92,3 +92,17 @@ export async function walk(client, provider, refresh) {
   });
   await step('call after refresh', async () => assert.equal(await call('get_snippet', named), TEXT));
 }
+
+/** The text that a tool answers to one bare request, which `send` gives its token and sends. */
+export async function callTool(send, name, args = {}) {
+  const headers = new Headers({
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+  });
+  const message = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args } };
+  const answer = await send(SERVER, headers, JSON.stringify(message));
+  assert.equal(answer.status, 200);
+  const { result } = await answer.json();
+  assert.ok(!result.isError, JSON.stringify(result));
+  return result.content.map((part) => part.text ?? '').join('');
+}
