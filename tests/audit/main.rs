@@ -16,6 +16,8 @@ mod heard;
 #[path = "../e2e/system.rs"]
 #[expect(dead_code, reason = "the tests over HTTP need more of it")]
 mod system;
+#[path = "../e2e/traced.rs"]
+mod traced;
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -12,6 +12,7 @@ use shared::storage::StorageCalls;
 use url::Url;
 
 use crate::client::{Client, Tokens};
+use crate::traced;
 
 /// A running system whose clock stands still until it is moved.
 pub(crate) struct System {
@@ -33,6 +34,7 @@ impl System {
 
     /// A system as `options` say, but with a clock of its own.
     pub(crate) async fn start_with(options: Options) -> Self {
+        traced::begin();
         let clock = Arc::new(ManualClock::default());
         let options = Options { clock: Arc::clone(&clock) as _, ..options };
         Self { stack: Stack::start(options).await.unwrap(), clock, http: http_client() }
@@ -133,12 +135,14 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
-        Self {
-            status: response.status(),
-            headers: response.headers().clone(),
-            body: response.text().await.unwrap(),
-        }
+        let (client, request) = request.build_split();
+        let request = request.unwrap();
+        traced::sent(&request);
+        let response = client.execute(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.text().await.unwrap();
+        traced::received(&headers, &body);
+        Self { status, headers, body }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {

@@ -40,6 +40,9 @@ pub(crate) async fn run(system: &System, directory: &Path) -> Secrets {
     for token in [&revoked.access_token, &revoked.refresh_token] {
         assert_eq!(system.revoke(&client, token).await.status, StatusCode::OK);
     }
+    remember_and_look_around(system, &client, &mut secrets).await;
+    let confidential = register_with_a_secret(system, &mut secrets).await;
+    sign_in(system, &confidential, &mut secrets).await;
     present_bad_credentials(system, &client, &revoked, &mut secrets).await;
     meet_faults(system, &client, &mut secrets).await;
     secrets
@@ -128,6 +131,42 @@ async fn replay_a_code(system: &System, client: &Client, secrets: &mut Secrets) 
     system.token(&form).await.refused(400, "invalid_grant");
     secrets.add_tokens(&system.redeem(client, &code).await.tokens());
     system.redeem(client, &code).await.refused(400, "invalid_grant");
+}
+
+/// A consent that is remembered and used, and the page on which its user revokes it.
+async fn remember_and_look_around(system: &System, client: &Client, secrets: &mut Secrets) {
+    let browser = Browser::new();
+    let authorization = client.authorization_with(system, &[("state", CLIENT_STATE)]);
+    let request = browser.consent_page(&authorization).await;
+    let allowed = browser.allow_for_good(system, &request).await;
+    let callback = browser.sign_in(&secrets.follow("Entra ID", &allowed)).await;
+    secrets.follow("our answer", &browser.open(callback).await);
+    let silent = browser.navigate(authorization, "none").await;
+    let callback = browser.sign_in(&secrets.follow("Entra ID, silently", &silent)).await;
+    secrets.follow("our silent answer", &browser.open(callback).await);
+    let to_sign_in = browser.act(system, &[("action", "sign-in")]).await;
+    let callback = browser.sign_in(&secrets.follow("Entra ID, for the page", &to_sign_in)).await;
+    secrets.add_parameters("the callback for the page", &callback);
+    secrets.follow("the page", &browser.open(callback).await);
+    assert_eq!(browser.open(system.url("/account")).await.status, StatusCode::OK);
+    for action in ["revoke-all", "sign-out"] {
+        let answer = browser.act(system, &[("action", action)]).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    }
+}
+
+async fn register_with_a_secret(system: &System, secrets: &mut Secrets) -> Client {
+    let redirect_uri = "http://127.0.0.1:41000/callback";
+    let method = "client_secret_post";
+    let registration =
+        json!({ "redirect_uris": [redirect_uri], "token_endpoint_auth_method": method });
+    let answer = system.register(&registration).await.json();
+    let (id, secret) = (answer["client_id"].as_str(), answer["client_secret"].as_str().unwrap());
+    secrets.add("a client's secret", secret);
+    let form = [("client_id", id.unwrap()), ("client_secret", secret), ("token", "mcp_rt_x")];
+    let request = system.http.post(system.url("/revoke")).form(&form);
+    assert_eq!(Answer::of(request).await.status, StatusCode::OK);
+    Client::new(id.unwrap(), redirect_uri)
 }
 
 async fn present_bad_credentials(

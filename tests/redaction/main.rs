@@ -18,6 +18,8 @@ mod secrets;
 #[path = "../e2e/system.rs"]
 #[expect(dead_code, reason = "the tests over HTTP need more of it")]
 mod system;
+#[path = "../e2e/traced.rs"]
+mod traced;
 
 use std::path::Path;
 use std::thread;
@@ -69,6 +71,9 @@ fn everything_was_heard(text: &str) {
         r#""audit":"signed_in""#,
         r#""audit":"session_revoked""#,
         r#""audit":"code_refused""#,
+        r#""audit":"consent_remembered""#,
+        r#""audit":"account_visited""#,
+        r#""audit":"all_revoked_by_user""#,
         r#""tool":"save_snippet""#,
         r#"audit="signed_in""#,
         r#"tool="save_snippet""#,
