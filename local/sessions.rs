@@ -10,7 +10,7 @@ use shared::azure::{self, Azure, AzureIdentity, SetUpError, StorageEndpoint, Sto
 use shared::clock::SystemClock;
 use shared::config::{Env, InvalidSettings, Settings};
 use shared::seal::KeyRing;
-use shared::storage::{AzureTables, RecordStore, StoreError};
+use shared::storage::{AzureTables, RecordStore, ReplaceError, StoreError};
 
 use crate::command_line::{SessionSelection, Sessions};
 use crate::embedded::{EmbeddedStore, OpenError};
@@ -106,6 +106,9 @@ pub enum SessionsError {
     /// The Azure client cannot be made.
     #[error("Azure cannot be reached")]
     Azure(#[source] SetUpError),
+    /// A session was not ended.
+    #[error(transparent)]
+    NotEnded(#[from] ReplaceError),
     /// Nothing was selected, which would mean everybody.
     #[error("name a user or a client, or say --all to end the sessions of everybody")]
     Everybody,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use shared::clock::Clock;
 use shared::seal::KeyRing;
 use shared::session::{DirectoryId, ExpiryWeek, Identity, InvalidDirectoryId};
-use shared::storage::{Key, Place, RecordStore, StoreError};
+use shared::storage::{Key, Place, RecordStore, ReplaceError, StoreError};
 
 use crate::audit::{Client, Event, User};
 use crate::connections::Connections;
@@ -43,8 +43,8 @@ impl Administration {
     /// Ends the session of `connection`, and with it what its user's browsers remember of it.
     ///
     /// # Errors
-    /// Storage failed; to do it again does no harm.
-    pub async fn revoke(&self, connection: &Connection) -> Result<(), StoreError> {
+    /// Storage failed, or others change the session again and again; to do it again does no harm.
+    pub async fn revoke(&self, connection: &Connection) -> Result<(), ReplaceError> {
         self.connections.end(connection).await?;
         let client = Client::named(&connection.client_id);
         Event::RevokedByAdministrator { client, user: User::from(&connection.user) }.record();

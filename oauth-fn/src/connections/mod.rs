@@ -10,10 +10,13 @@ use std::sync::Arc;
 use shared::clock::Clock;
 use shared::seal::{KeyRing, NotOpened, Purpose, Sealer};
 use shared::session::{ExpiryWeek, generation_of};
-use shared::storage::{Address, Key, Place, Record, RecordStore, StoreError, Versioned};
+use shared::storage::{
+    Address, Key, Place, Record, RecordStore, ReplaceError, StoreError, Versioned,
+};
 
 use crate::audit::Event;
 use crate::grant::{Connection, ConnectionPlace, SESSION_LIFETIME};
+use crate::grants::end_session;
 use crate::periods::PeriodError;
 use crate::weekly::WeeklyTables;
 
@@ -113,10 +116,11 @@ impl Connections {
     /// connection: it is not listed any more, and no remembered consent stands on it.
     ///
     /// # Errors
-    /// Storage failed; what was done so far may be done again.
-    pub async fn end(&self, connection: &Connection) -> Result<(), StoreError> {
-        self.records.remove(&connection.session.address(connection.week())).await?;
-        self.records.remove(&connection.place().address()).await
+    /// Storage failed, or others change the session again and again; it may be ended again.
+    pub async fn end(&self, connection: &Connection) -> Result<(), ReplaceError> {
+        let session = connection.session.address(connection.week());
+        end_session(&*self.records, &session).await?;
+        Ok(self.records.remove(&connection.place().address()).await?)
     }
 
     fn open(&self, address: &Address, found: &Versioned) -> Option<Connection> {

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use http::{HeaderMap, StatusCode};
 use shared::session::Identity;
-use shared::storage::{Key, StoreError};
+use shared::storage::{Key, ReplaceError, StoreError};
 
 use super::answer::redirect;
 use super::callback::CallbackError;
@@ -67,7 +67,9 @@ pub(super) async fn act(State(app): State<App>, request: Request) -> Result<Resp
     };
     // It ends what it began to end, even if the browser goes away.
     let revoked = to_completion(revoke(app.clone(), visit.user, client)).await;
-    revoked.map_err(StoreError::new).flatten().map_err(|error| PageError::unavailable(&error))?;
+    revoked
+        .map_err(|error| PageError::unavailable(&error))?
+        .map_err(|error| PageError::unavailable(&error))?;
     Ok(redirect(StatusCode::SEE_OTHER, &app.base_url.at(PATH), None))
 }
 
@@ -106,7 +108,7 @@ async fn sign_out(app: &App, headers: &HeaderMap) -> Result<Response, PageError>
 }
 
 /// Ends the sessions of `user`, those of one client or all, with the consents that stand on them.
-async fn revoke(app: App, user: Identity, client: Option<Key>) -> Result<(), StoreError> {
+async fn revoke(app: App, user: Identity, client: Option<Key>) -> Result<(), ReplaceError> {
     let connections = app.connections.of_user(&user.user_key()).await?;
     let meant = |connection: &&Connection| {
         client.as_ref().is_none_or(|client| connection.client_key() == *client)

@@ -10,7 +10,7 @@ use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTI
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use http_body_util::LengthLimitError;
 use serde_json::json;
-use shared::storage::StoreError;
+use shared::storage::{ReplaceError, StoreError};
 use shared::telemetry::ErrorChain;
 
 use super::page_error::PageError;
@@ -138,6 +138,15 @@ impl From<StoreError> for ClientError {
     fn from(error: StoreError) -> Self {
         log_failure(&error);
         Self::Unavailable
+    }
+}
+
+impl From<ReplaceError> for ClientError {
+    fn from(error: ReplaceError) -> Self {
+        match error {
+            ReplaceError::Lost => Self::Unavailable,
+            ReplaceError::Store(error) => error.into(),
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! The errors that people see as a page instead of being sent on.
 
+use std::error::Error;
+
 use axum::response::{IntoResponse, Response};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
-use shared::storage::StoreError;
 
 use super::answer::log_failure;
 use super::callback::CallbackError;
@@ -40,7 +41,7 @@ impl PageError {
     }
 
     /// Something failed on our side.
-    pub(super) fn unavailable(error: &StoreError) -> Self {
+    pub(super) fn unavailable(error: &(dyn Error + 'static)) -> Self {
         log_failure(error);
         Self::later(StatusCode::SERVICE_UNAVAILABLE, "The server cannot reach its storage.")
     }

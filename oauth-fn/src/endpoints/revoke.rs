@@ -3,7 +3,6 @@
 use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use shared::session::{Access, TokenKind};
-use shared::storage::ReplaceError;
 
 use super::answer::{ClientError, OAuthForm};
 use super::token::authenticate;
@@ -30,16 +29,11 @@ pub(super) async fn revoke(
 
 impl App {
     async fn revoke_access_token(&self, token: &str, client_id: &str) -> Result<(), ClientError> {
-        match self.grants.revoke_access_token(token, client_id).await {
-            Ok(None) => Ok(()),
-            Ok(Some(identity)) => {
-                let (client, user) = (Client::named(client_id), User::from(&identity));
-                Event::TokenRevoked { client, user }.record();
-                Ok(())
-            }
-            Err(ReplaceError::Lost) => Err(ClientError::Unavailable),
-            Err(ReplaceError::Store(error)) => Err(error.into()),
+        if let Some(identity) = self.grants.revoke_access_token(token, client_id).await? {
+            let (client, user) = (Client::named(client_id), User::from(&identity));
+            Event::TokenRevoked { client, user }.record();
         }
+        Ok(())
     }
 
     /// The refresh token is the session: with it goes everything.

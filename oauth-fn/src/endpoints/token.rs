@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 use shared::clock::UnixTime;
 use shared::serve::Interrupted;
-use shared::storage::{ReplaceError, StoreError};
+use shared::storage::ReplaceError;
 use shared::telemetry::ErrorChain;
 
 use super::answer::{ClientError, OAuthForm, log_failure};
@@ -96,7 +96,7 @@ impl App {
         let opened = self.grants.open_session(found.token, found.row, exchanged).await;
         let issued = opened.map_err(|error| match error {
             ReplaceError::Lost => refused("already_redeemed"),
-            ReplaceError::Store(error) => error.into(),
+            failure @ ReplaceError::Store(_) => failure.into(),
         })?;
         Event::CodeRedeemed { client, user }.record();
         Ok(issued)
@@ -107,11 +107,8 @@ impl App {
     async fn refresh(&self, refresh: Refresh) -> Result<IssuedTokens, ClientError> {
         match self.find(&refresh).await? {
             FoundRefresh::LostAnswer { row, answer, .. } => {
-                match self.grants.give_out_again(row).await {
-                    Ok(()) => Ok(repeated(&refresh, answer)),
-                    Err(ReplaceError::Lost) => Err(ClientError::Unavailable),
-                    Err(ReplaceError::Store(error)) => Err(error.into()),
-                }
+                self.grants.give_out_again(row).await?;
+                Ok(repeated(&refresh, answer))
             }
             FoundRefresh::Reused { row, .. } => {
                 let client = Client::named(&refresh.client_id);
@@ -172,7 +169,7 @@ impl App {
                 Err(ClientError::invalid_grant())
             }
             Err(ReplaceError::Lost) => self.answer_of_the_winner(refresh).await,
-            Err(ReplaceError::Store(error)) => Err(error.into()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -198,7 +195,7 @@ impl App {
         event.record();
         match self.grants.end(row).await {
             Ok(()) => ClientError::invalid_grant(),
-            Err(error) => StoreError::into(error),
+            Err(error) => error.into(),
         }
     }
 }

@@ -40,7 +40,9 @@ impl Grants {
             return Ok(None);
         };
         let address = token.session.address(token.week);
-        let Some(found) = self.records.get(&address).await? else {
+        // A row that is empty is what is left of a session that has ended.
+        let found = self.records.get(&address).await?;
+        let Some(found) = found.filter(|found| found.record != Record::default()) else {
             return Ok(None);
         };
         let opened = self.code_column.read::<_, CodeColumn>(&found.record, CODE, &token);

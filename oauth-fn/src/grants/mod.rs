@@ -26,6 +26,7 @@ use crate::grant::Renewed;
 use crate::weekly::WeeklyTables;
 
 pub use self::codes::{CodeState, FoundCode, StartError};
+pub(crate) use self::renewals::end_session;
 pub use self::renewals::{FoundRefresh, Renewal};
 
 /// The kind of token that a client gets in its redirect: `code` on the wire.

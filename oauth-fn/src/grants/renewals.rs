@@ -2,7 +2,7 @@
 
 use shared::clock::UnixTime;
 use shared::session::{Identity, Token, generation_of};
-use shared::storage::{Record, ReplaceError, StoreError};
+use shared::storage::{Address, InsertError, Record, RecordStore, ReplaceError, StoreError};
 
 use super::columns::{PREVIOUS, PreviousColumn, UPSTREAM};
 use super::{Grants, IssuedTokens, Refresh, Row};
@@ -82,9 +82,13 @@ impl Grants {
     /// Ends the session of a row: none of its tokens opens anything any more.
     ///
     /// # Errors
-    /// Storage failed.
-    pub async fn end(&self, row: &Row) -> Result<(), StoreError> {
-        self.records.remove(&row.address).await
+    /// Storage failed, or others change the row again and again.
+    pub async fn end(&self, row: &Row) -> Result<(), ReplaceError> {
+        match self.end_unchanged(row).await {
+            // Somebody was faster, and what they made of the session ends too.
+            Err(ReplaceError::Lost) => end_session(&*self.records, &row.address).await,
+            ended => ended,
+        }
     }
 
     /// Ends the session of a row, unless it was renewed meanwhile.
@@ -122,6 +126,35 @@ impl Grants {
             _ => Ok(None),
         }
     }
+}
+
+/// How often a session that ends may change in the same moment. Each time somebody else succeeds.
+const MOST_RACES: u32 = 8;
+
+/// Ends the session at `address`, whoever changes it meanwhile. Its row stays, empty, so that the
+/// sign-in that it grew out of starts no other session.
+///
+/// # Errors
+/// Storage failed, or others change the row again and again.
+pub(crate) async fn end_session(
+    records: &dyn RecordStore,
+    address: &Address,
+) -> Result<(), ReplaceError> {
+    for _ in 0..MOST_RACES {
+        let ended = match records.get(address).await? {
+            Some(found) if found.record == Record::default() => Ok(()),
+            Some(found) => records.replace(address, Record::default(), &found.version).await,
+            None => match records.insert(address, Record::default()).await {
+                Ok(()) | Err(InsertError::NoTable) => Ok(()),
+                Err(InsertError::Exists) => Err(ReplaceError::Lost),
+                Err(InsertError::Store(error)) => Err(error.into()),
+            },
+        };
+        if !matches!(ended, Err(ReplaceError::Lost)) {
+            return ended;
+        }
+    }
+    Err(ReplaceError::Lost)
 }
 
 /// What a genuine refresh token is worth (RFC 9700 section 4.14.2).
