@@ -2,6 +2,8 @@
 //! machine. `PROPTEST_CASES=10000 cargo test --test properties` tries longer.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[path = "../fuzz/apps.rs"]
+mod apps;
 mod client_id_url;
 mod cookies;
 mod http;

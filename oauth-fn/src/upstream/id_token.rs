@@ -18,18 +18,24 @@ const LONGEST_NAME: usize = 100;
 
 /// What a good token says.
 #[derive(Debug)]
-pub(super) struct Expected<'a> {
-    pub(super) issuer: &'a str,
-    pub(super) audience: &'a str,
-    pub(super) occasion: Occasion<'a>,
-    pub(super) allowed_tenants: &'a [DirectoryId],
-    pub(super) gate: &'a Gate,
-    pub(super) now: UnixTime,
+pub struct Expected<'a> {
+    /// Who must have made it; `{tenantid}` in it stands for the user's tenant.
+    pub issuer: &'a str,
+    /// Our application.
+    pub audience: &'a str,
+    /// What the token answers.
+    pub occasion: Occasion<'a>,
+    /// The tenants whose users may sign in.
+    pub allowed_tenants: &'a [DirectoryId],
+    /// Which of their users.
+    pub gate: &'a Gate,
+    /// The present moment.
+    pub now: UnixTime,
 }
 
 /// Why there is a token.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Occasion<'a> {
+pub enum Occasion<'a> {
     /// A session of this user was renewed. A nonce need not be there (`OpenID Connect` Core section
     /// 12.2).
     Renewal(&'a Identity),
@@ -54,7 +60,10 @@ struct UnverifiedClaims {
 }
 
 /// The id of the key that claims to have signed. Nothing else of the header is believed.
-pub(super) fn key_id(id_token: &SecretString) -> Result<String, InvalidIdToken> {
+///
+/// # Errors
+/// It is no JWT, or names another algorithm than RS256, or no key.
+pub fn key_id(id_token: &SecretString) -> Result<String, InvalidIdToken> {
     let header = decode_header(id_token.expose_secret()).map_err(|_| InvalidIdToken::Form)?;
     if header.alg != Algorithm::RS256 {
         return Err(InvalidIdToken::Algorithm);
@@ -63,7 +72,10 @@ pub(super) fn key_id(id_token: &SecretString) -> Result<String, InvalidIdToken> 
 }
 
 /// Who signed in, if every rule holds (`OpenID Connect` Core section 3.1.3.7, and Entra ID's own).
-pub(super) fn verify(
+///
+/// # Errors
+/// The first rule that it breaks.
+pub fn verify(
     id_token: &SecretString,
     key: &DecodingKey,
     expected: &Expected<'_>,
@@ -145,35 +157,50 @@ impl Expected<'_> {
 
 /// Which rule an `id_token` breaks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub(super) enum InvalidIdToken {
+pub enum InvalidIdToken {
+    /// It is not signed with RS256.
     #[error("the id_token is not signed with RS256")]
     Algorithm,
+    /// It is for another application.
     #[error("the id_token is for another application")]
     Audience,
+    /// It is not valid yet.
     #[error("the id_token is not valid yet")]
     Early,
+    /// Its time is over.
     #[error("the id_token has expired")]
     Expired,
+    /// It is not a signed JWT.
     #[error("the id_token is not a signed JWT")]
     Form,
+    /// It is of another issuer.
     #[error("the id_token is of another issuer")]
     Issuer,
+    /// It names no key that is known.
     #[error("the id_token is signed with an unknown key")]
     Key,
+    /// There is none.
     #[error("there is no id_token")]
     Missing,
+    /// It answers another sign-in.
     #[error("the id_token answers another sign-in")]
     Nonce,
+    /// Its user may not use this server.
     #[error(transparent)]
     NotPermitted(#[from] NotPermitted),
+    /// It is about another user than the session.
     #[error("the id_token is of another user than the session")]
     OtherUser,
+    /// Signature or claims do not hold.
     #[error("the id_token's signature or claims do not hold")]
     Signature,
+    /// Its tenant is not allowed.
     #[error("the id_token is of a tenant that is not allowed")]
     Tenant,
+    /// It does not name the user.
     #[error("the id_token does not name the user")]
     User,
+    /// It is not of version 2.0.
     #[error("the id_token is not of version 2.0")]
     Version,
 }

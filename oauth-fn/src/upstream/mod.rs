@@ -7,7 +7,7 @@ mod discovery;
 mod error;
 mod gate;
 mod http_client;
-mod id_token;
+pub mod id_token;
 mod keys;
 
 use std::sync::{Arc, OnceLock};
