@@ -220,6 +220,30 @@ async fn a_sign_in_for_the_page_gives_no_code_and_cannot_be_finished_elsewhere()
 }
 
 #[tokio::test]
+async fn whoever_repeats_anothers_callback_gets_no_hold_of_the_session() {
+    let system = System::start().await;
+    let client = system.client("Notes").await;
+    let browser = Browser::new();
+    let request = browser.consent_page(&client.authorization(&system)).await;
+    let allowed = browser.decide(&system, &request, "allow").await;
+    let flow = allowed.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let callback = browser.sign_in(&allowed.location()).await;
+    let code = browser.open(callback).await.sent("code").unwrap();
+    let alices = system.redeem(&client, &code).await.tokens();
+
+    // The same approval once more, by somebody who kept its cookie and is another user.
+    let callback = Browser::new().press(&allowed.location(), "bob").await;
+    let again = system.http.get(callback).header("cookie", flow);
+    Answer::of(again).await.is_page(400);
+    let bob = Browser::new();
+    let page = bob.visit(&system, "bob").await;
+    bob.act(&system, &[("action", "revoke-all")]).await;
+
+    assert!(listed(&page).is_empty(), "{}", page.body);
+    assert!(is_refreshed(&system, &client, &alices).await);
+}
+
+#[tokio::test]
 async fn who_is_refused_at_entra_id_is_told_so_and_sees_nothing() {
     let system = System::start().await;
     for (fault, status) in

@@ -2,8 +2,8 @@
 //! administrators can look, and revoke. It holds nothing that opens a session.
 //!
 //! A row lies in the partition of its user, in a table for the week in which the session ends at
-//! the latest. It is written before the session's own row and outlives it; whether the session
-//! still lives, its own row tells.
+//! the latest. It is written when the session's own row has claimed the sign-in, and before anybody
+//! has the code; whether the session still lives, its own row tells.
 
 use std::sync::Arc;
 

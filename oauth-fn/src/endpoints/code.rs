@@ -112,9 +112,9 @@ async fn start_session(
         return Ok(Started::Nothing);
     }
     let (connection, fulfilled) = consented.fulfil(session, signed_in, app.clock.now());
-    // First, so that no session lives that its user does not find.
-    app.connections.note(&connection).await?;
     let code = app.grants.start(session, fulfilled).await?;
+    // Nobody has the code yet, so no session will live that its user does not find.
+    app.connections.note(&connection).await?;
     Event::SignedIn { client, user }.record();
     Ok(Started::Code(code.expose_secret().to_owned(), connection.place()))
 }

@@ -116,8 +116,8 @@ impl Consented {
         &self.sign_in
     }
 
-    /// Entra ID has said who it is: a code for `session` may be handed out, once the connection
-    /// is noted.
+    /// Entra ID has said who it is: a code for `session` may be handed out, once its row is written
+    /// and the connection is noted.
     pub fn fulfil(
         self,
         session: SessionId,
