@@ -25,6 +25,7 @@ use shared::config::{Env, ProcessEnv};
 use shared::secret::random_bytes;
 use tokio::runtime::Runtime;
 
+use crate::model::Answer;
 use crate::system::Site;
 use crate::tally::Tally;
 use crate::wish::{Deed, Mishap, Step, Wish};
@@ -93,6 +94,31 @@ fn a_sign_in_whose_session_has_ended_starts_no_other() {
     let played = runtime.block_on(judge::play(&site, &steps, &mut Tally::default()));
 
     assert_eq!(played, Ok(()));
+}
+
+/// Whatever call of storage fails after Entra ID's code was redeemed, nobody has a code (threat 39).
+#[test]
+fn a_sign_in_whose_rows_cannot_be_written_gives_no_code_and_may_begin_anew() {
+    let whole_way = |steps| Step::Connect { client: 0, browser: 0, user: 0, steps };
+    let any_index = any::<Index>().new_tree(&mut TestRunner::deterministic());
+    let first = any_index.unwrap().current();
+    let runtime = runtime();
+    let site = runtime.block_on(Site::open());
+    for call in 0..6 {
+        for carried_out in [false, true] {
+            let mishap = Mishap::StoreFails { call, carried_out };
+            let back = Step::Return { sign_in: first, user: 0, mishap };
+            let mut tally = Tally::default();
+
+            let steps = [whole_way(2), back, whole_way(5)];
+            let played = runtime.block_on(judge::play(&site, &steps, &mut tally));
+
+            assert_eq!(played, Ok(()));
+            let failed = tally.answered("Callback", Answer::SentBack("temporarily_unavailable"));
+            assert_eq!(failed, 1, "call {call}, carried out: {carried_out}");
+            assert_eq!(tally.answered("Redeem", Answer::Tokens), 1, "the second one");
+        }
+    }
 }
 
 /// Plays the cases of one worker, and shows the smallest that fails.

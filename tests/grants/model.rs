@@ -78,6 +78,10 @@ pub(crate) enum Operation {
         pair: usize,
         client: usize,
     },
+    /// A user ends all sessions on the account page.
+    RevokeAll {
+        user: usize,
+    },
     /// A client calls a tool.
     Call {
         sign_in: usize,
@@ -230,13 +234,16 @@ impl State {
             Accident::AnswerLost => vec![(Answer::Nothing, done)],
             Accident::ClientGone if operation.is_finished_alone() => vec![(Answer::Nothing, done)],
             Accident::ClientGone | Accident::ProcessDied => {
-                vec![(Answer::Nothing, done), (Answer::Nothing, undone)]
+                let endings = self.halfway(operation).into_iter().chain([done, undone]);
+                endings.map(|state| (Answer::Nothing, state)).collect()
             }
             Accident::StoreFailed => {
                 let failure = operation.failure();
+                let halfway = self.halfway(operation).into_iter().map(|state| (failure, state));
                 // The fault may be noticed by nobody, as that of a clean-up.
                 let endings = [(answer, done.clone()), (failure, done), (failure, undone)];
-                endings.map(|(answer, state)| delivered(operation, answer, state)).to_vec()
+                let endings = endings.into_iter().chain(halfway);
+                endings.map(|(answer, state)| delivered(operation, answer, state)).collect()
             }
         }
     }
@@ -316,6 +323,7 @@ impl State {
             Operation::RevokeAccess { sign_in, pair, client } => {
                 next.revoke_access(sign_in, pair, client)
             }
+            Operation::RevokeAll { user } => next.revoke_all(user),
             Operation::Wait { seconds } => next.change(|state| state.now += seconds),
             Operation::Disable { user } => next.change(|state| _ = state.disabled.insert(user)),
             Operation::Enable { user } => next.change(|state| _ = state.disabled.remove(&user)),
@@ -435,6 +443,13 @@ impl State {
         Answer::Revoked
     }
 
+    /// Whatever clients hold of a user, it is worth nothing any more, codes included.
+    fn revoke_all(&mut self, user: usize) -> Answer {
+        let grants = self.sign_ins.iter_mut().filter_map(|sign_in| sign_in.grant.as_mut());
+        grants.filter(|grant| grant.user == user).for_each(|grant| _ = grant.end());
+        Answer::Revoked
+    }
+
     fn revoke_access(&mut self, sign_in: usize, pair: usize, client: usize) -> Answer {
         if self.accepts(sign_in, pair) && self.sign_ins[sign_in].client == client {
             self.living(sign_in).unwrap().access_revoked = true;
@@ -450,6 +465,23 @@ impl State {
             sign_in.upstream = done.upstream;
         }
         undone
+    }
+
+    /// The states in which only some of the grants have ended that `operation` ends.
+    fn halfway(&self, operation: Operation) -> Vec<Self> {
+        let Operation::RevokeAll { user } = operation else {
+            return Vec::new();
+        };
+        let mut states = vec![self.clone()];
+        for (number, sign_in) in self.sign_ins.iter().enumerate() {
+            if sign_in.grant.as_ref().is_some_and(|grant| grant.user == user && !grant.over) {
+                for mut state in states.clone() {
+                    state.living(number).unwrap().end();
+                    states.push(state);
+                }
+            }
+        }
+        states
     }
 
     /// How `late` ends where `first` was faster and changed what `late` had seen.
@@ -516,7 +548,13 @@ impl Grant {
 impl Operation {
     /// What is finished even if nobody waits for it: all that cannot be done a second time.
     fn is_finished_alone(self) -> bool {
-        matches!(self, Self::Callback { .. } | Self::Redeem { .. } | Self::Refresh { .. })
+        matches!(
+            self,
+            Self::Callback { .. }
+                | Self::Redeem { .. }
+                | Self::Refresh { .. }
+                | Self::RevokeAll { .. }
+        )
     }
 
     /// How it is answered where storage fails.

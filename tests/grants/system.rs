@@ -13,6 +13,8 @@ use local::ManualClock;
 use local::embedded::EmbeddedStore;
 use local::identity_provider::{self, CLIENT_ID, IdentityProvider, Person, TENANT};
 use local::keys::Keys;
+use oauth_fn::browser::{Browsers, Visit};
+use oauth_fn::cookies::CookieJar;
 use oauth_fn::documents::DocumentFetcher;
 use oauth_fn::protocol::client_id_url::DocumentPolicy;
 use oauth_fn::protocol::preregistration::PreregisteredClients;
@@ -21,7 +23,8 @@ use oauth_fn::upstream::Gate;
 use oauth_fn::{UpstreamConfig, UpstreamCredential};
 use serde_json::{Value, json};
 use shared::base_url::PublicBaseUrl;
-use shared::session::Sessions;
+use shared::clock::Clock;
+use shared::session::{Identity, Sessions};
 use shared::storage::RecordStore;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -459,6 +462,7 @@ impl<'a> System<'a> {
             Operation::RevokeAccess { sign_in, pair: number, client } => {
                 self.form("/revoke", client, &[("token", &pair(sign_in, number).access)])
             }
+            Operation::RevokeAll { user } => self.revoke_all(USERS[user]),
             Operation::Call { sign_in, pair: number } => call(&pair(sign_in, number).access),
             Operation::Misuse { purpose: Purpose::Access } => call(token),
             Operation::SignIn { .. }
@@ -490,6 +494,22 @@ impl<'a> System<'a> {
             .header("origin", self.origin())
             .header("sec-fetch-site", "same-origin");
         request.body(body.into()).unwrap()
+    }
+
+    /// The form of the account page, from a browser in which `person` is signed in there.
+    fn revoke_all(&self, person: Person) -> Request<Body> {
+        let now = self.site.clock.now();
+        let id = |text: &str| text.to_owned().try_into().unwrap();
+        let (tenant_id, object_id) = (id(TENANT), id(person.object_id()));
+        let name = person.display_name().to_owned();
+        let visit = Visit::new(Identity { tenant_id, object_id, name }, now);
+        let jar = CookieJar::new(&self.site.base_url);
+        let browsers = Browsers::new(&self.site.keys.grant_keys, jar);
+        let cookie = browsers.seal_visit(&visit, now).unwrap();
+        let cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+        let request = post("/account", FORM).header("cookie", cookie);
+        let request = request.header("origin", self.origin());
+        request.body("action=revoke-all".into()).unwrap()
     }
 
     fn navigate(&self, path: &str, browser: usize) -> Request<Body> {

@@ -24,6 +24,11 @@ impl Tally {
         *self.accidents.entry(accident).or_default() += 1;
     }
 
+    /// How often an operation was so answered.
+    pub(crate) fn answered(&self, operation: &str, answer: Answer) -> u64 {
+        self.answers.get(&(operation.to_owned(), answer)).copied().unwrap_or_default()
+    }
+
     pub(crate) fn race(&mut self, operation: Operation, answer: Answer) {
         self.steps += 1;
         *self.races.entry((name(&operation), answer)).or_default() += 1;
@@ -67,7 +72,7 @@ impl Tally {
     }
 }
 
-const OPERATIONS: [&str; 14] = [
+const OPERATIONS: [&str; 15] = [
     "Authorize",
     "Look",
     "Decide",
@@ -77,13 +82,15 @@ const OPERATIONS: [&str; 14] = [
     "Refresh",
     "RevokeRefresh",
     "RevokeAccess",
+    "RevokeAll",
     "Call",
     "Misuse",
     "Wait",
     "Disable",
     "Enable",
 ];
-const RACERS: [&str; 5] = ["Callback", "Redeem", "Refresh", "RevokeRefresh", "RevokeAccess"];
+const RACERS: [&str; 6] =
+    ["Callback", "Redeem", "Refresh", "RevokeRefresh", "RevokeAccess", "RevokeAll"];
 const ACCIDENTS: [Accident; 7] = [
     Accident::None,
     Accident::UpstreamAway,

@@ -28,6 +28,7 @@ pub(crate) enum Wish {
     Look { request: Index, own_browser: bool },
     Decide { request: Index, own_browser: bool, allow: bool },
     ToGrant { sign_in: Index, deed: Deed },
+    RevokeAll { user: usize },
     Wait { seconds: u64 },
     Disable { user: usize },
     Enable { user: usize },
@@ -42,6 +43,7 @@ pub(crate) enum Deed {
     Refresh { age: usize, own_client: bool },
     RevokeRefresh { age: usize, own_client: bool },
     RevokeAccess { age: usize, own_client: bool },
+    RevokeAll { user: usize },
     Call { age: usize },
     Misuse { token: Purpose, purpose: Purpose, disguise: Disguise },
 }
@@ -134,6 +136,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         // Short times come often: what depends on hours needs few steps.
         5 => select(&WAITS[..7]).prop_map(|seconds| Wish::Wait { seconds }),
         2 => select(&WAITS[7..]).prop_map(|seconds| Wish::Wait { seconds }),
+        1 => (0..2_usize).prop_map(|user| Wish::RevokeAll { user }),
         1 => (0..2_usize).prop_map(|user| Wish::Disable { user }),
         2 => (0..2_usize).prop_map(|user| Wish::Enable { user }),
     ]
@@ -162,12 +165,13 @@ fn racing_deed() -> impl Strategy<Value = Deed> {
         1 => (age(), mostly())
             .prop_map(|(age, own_client)| Deed::RevokeRefresh { age, own_client }),
         1 => (age(), mostly()).prop_map(|(age, own_client)| Deed::RevokeAccess { age, own_client }),
+        1 => (0..2_usize).prop_map(|user| Deed::RevokeAll { user }),
     ]
 }
 
 fn mishap() -> impl Strategy<Value = Mishap> {
-    // Few requests make more than two.
-    let call = || prop_oneof![3 => Just(0_usize), 3 => Just(1), 1 => Just(2)];
+    // Few requests make more than two; those of a callback are the most.
+    let call = || prop_oneof![3 => Just(0_usize), 3 => Just(1), 2 => 2..6_usize];
     prop_oneof![
         8 => Just(Mishap::None),
         1 => Just(Mishap::UpstreamAway),
@@ -224,6 +228,7 @@ impl Wish {
                 (Operation::Decide { request, browser, allow }, None)
             }
             Self::ToGrant { sign_in, deed } => return deed.resolve(*sign_in, system),
+            Self::RevokeAll { user } => (Operation::RevokeAll { user: *user }, None),
             Self::Wait { seconds } => (Operation::Wait { seconds: *seconds }, None),
             Self::Disable { user } => (Operation::Disable { user: *user }, None),
             Self::Enable { user } => (Operation::Enable { user: *user }, None),
@@ -265,6 +270,7 @@ impl Deed {
                 let (pair, _) = seen.pair(age)?;
                 Operation::RevokeAccess { sign_in, pair, client: client(own_client) }
             }
+            Self::RevokeAll { user } => Operation::RevokeAll { user },
             Self::Call { age } => Operation::Call { sign_in, pair: seen.pair(age)?.0 },
             Self::Misuse { token, purpose, disguise } => {
                 let token = disguise.of(seen.token(token)?, token, purpose)?;
