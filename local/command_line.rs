@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use oauth_fn::administration::UserName;
 use oauth_fn::limits::REQUESTS_PER_MINUTE;
+use oauth_fn::protocol::client_id_url::DocumentPolicy;
 use url::Url;
 
 use crate::identity_provider::Person;
@@ -117,6 +118,14 @@ pub struct Serve {
     /// Requests of one kind that one address may make in a minute; 0 for any number
     #[arg(long, value_name = "N", default_value_t = REQUESTS_PER_MINUTE.get())]
     pub requests_per_minute: u32,
+    /// Hosts whose programs are known by the document at their `client_id`, or `off` where there is
+    /// no internet [default: any public host]
+    #[arg(
+        long,
+        value_name = "HOSTS",
+        value_parser = |hosts: &str| DocumentPolicy::try_from(hosts)
+    )]
+    pub client_metadata_hosts: Option<DocumentPolicy>,
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ impl Display for Greeting<'_> {
         writeln!(formatter, "Serving the whole system on {base_url}\n")?;
         writeln!(formatter, "  MCP endpoint   {}", base_url.resource())?;
         writeln!(formatter, "  Sign in as     {}", people(options))?;
+        writeln!(formatter, "  Connected      {}", base_url.at("/account"))?;
         writeln!(formatter, "  Data           {}\n", place(&options.data))?;
         for ClientSetup { client, place, text } in ClientSetup::all(base_url) {
             writeln!(formatter, "{client} ({place}):")?;

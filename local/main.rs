@@ -44,6 +44,7 @@ async fn serve(flags: Serve) -> Result<(), StartError> {
         data,
         sign_in_as: flags.sign_in_as,
         requests_per_minute: NonZeroU32::new(flags.requests_per_minute),
+        document_policy: flags.client_metadata_hosts.unwrap_or_default(),
         ..Options::default()
     };
     let stack = Stack::start(options.clone()).await?;
