@@ -1,5 +1,6 @@
 // A real browser, without JavaScript: consents by keyboard, signs in by mouse, comes back with a
-// code, which is redeemed. Its pages must load nothing and break no policy of their own.
+// code, which is redeemed. It is remembered where its user wants that, and its user looks after
+// what is connected. Its pages must load nothing and break no policy of their own.
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
@@ -10,9 +11,11 @@ import { SERVER, TOOLS, step } from './peer.mjs';
 const origin = SERVER.origin;
 const verifier = randomBytes(32).toString('base64url');
 const landed = [];
+let link;
 const listener = createServer((request, response) => {
   landed.push(new URL(request.url, redirectUri));
-  response.end('back at the client');
+  response.setHeader('content-type', 'text/html');
+  response.end(link ? `<a href="${link}">elsewhere</a>` : 'back at the client');
 });
 await new Promise((listening) => listener.listen(0, '127.0.0.1', listening));
 const redirectUri = `http://127.0.0.1:${listener.address().port}/callback`;
@@ -70,10 +73,60 @@ async function walk(context) {
     return searchParams.get('code');
   });
   await step('code redeemed', () => redeem(clientId, code));
+  const toClient = () => page.waitForURL(`${redirectUri}?code=**`);
+  const alice = page.getByRole('button', { name: /alice/i });
+  const authorize = () => page.goto(authorizationUrl(clientId).href);
+  const asked = async () => assert.match(await page.locator('h1').textContent(), /^Allow/);
+  await step('asked again', async () => {
+    await authorize();
+    await asked();
+  });
+  await step('remembered', async () => {
+    await page.getByLabel(/do not ask me again/i).check();
+    await page.getByRole('button', { name: 'Allow' }).click();
+    await alice.click();
+    await toClient();
+    await authorize();
+    await alice.click();
+    await toClient();
+  });
+  await step('asked where another site leads', async () => {
+    link = authorizationUrl(clientId).href;
+    for (const host of ['localhost', '127.0.0.1']) {
+      await page.goto(`http://${host}:${new URL(redirectUri).port}/`);
+      await page.getByRole('link').click();
+      await asked();
+    }
+    link = undefined;
+  });
+  await step('connections seen and revoked', async () => {
+    await page.goto(`${origin}/`);
+    await page.getByRole('link', { name: /connected programs/i }).click();
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await alice.click();
+    await page.waitForURL(`${origin}/account`);
+    assert.deepEqual(await page.locator('.name').allTextContents(), ["A browser's client"]);
+    await page.getByRole('button', { name: /^Revoke A browser/ }).click();
+    await page.getByText('No program is connected').waitFor();
+  });
+  await step('asked after a revocation', async () => {
+    await authorize();
+    await alice.click();
+    await asked();
+  });
+  await step('signed out', async () => {
+    await page.goto(`${origin}/account`);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('button', { name: 'Sign in' }).waitFor();
+    const left = (await context.cookies()).filter(({ name }) => name.startsWith('mcp-'));
+    assert.deepEqual(left, []);
+  });
   await step('no complaint of the browser', () => assert.deepEqual(complaints, []));
   await step('nothing from elsewhere', () => {
     const hosts = new Set(requests.map((request) => new URL(request.url()).host));
-    assert.deepEqual([...hosts].sort(), [SERVER.host, new URL(redirectUri).host].sort());
+    const client = new URL(redirectUri);
+    const own = [SERVER.host, client.host, `localhost:${client.port}`];
+    assert.deepEqual([...hosts].sort(), own.sort());
   });
 }
 
