@@ -88,13 +88,13 @@ fn read_preregistered_clients(
     settings: &mut Settings<'_>,
     policy: Option<&RegistrationPolicy>,
 ) -> Option<PreregisteredClients> {
-    const NAME: &str = "REGISTERED_CLIENTS";
-    let json = settings.optional(NAME, "[]".to_owned(), shared::config::text)?;
+    let none = "[]".to_owned();
+    let json = settings.optional("REGISTERED_CLIENTS", none, shared::config::text)?;
     match PreregisteredClients::parse(&json, policy?) {
         Ok(clients) => Some(clients),
         Err(faults) => {
             for fault in faults {
-                settings.fault(NAME, &fault.to_string());
+                settings.fault("REGISTERED_CLIENTS", &fault.to_string());
             }
             None
         }

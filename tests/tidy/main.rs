@@ -7,6 +7,7 @@ mod manifests;
 mod routes;
 mod rules;
 mod secrets;
+mod settings;
 mod source;
 mod threats;
 
