@@ -11,10 +11,10 @@ use shared::session::Identity;
 use shared::storage::{Key, ReplaceError, StoreError};
 
 use super::answer::redirect;
-use super::callback::CallbackError;
-use super::consent::{check_origin, read_form};
+use super::form::{check_origin, read_form};
 use super::page_error::PageError;
 use super::sign_in::begin;
+use super::sign_in_error::SignInError;
 use crate::App;
 use crate::audit::{Event, User};
 use crate::browser::Visit;
@@ -77,17 +77,17 @@ pub(super) async fn act(State(app): State<App>, request: Request) -> Result<Resp
 pub(super) async fn arrive(
     app: &App,
     sign_in: &SignInAttempt,
-    answer: Result<String, CallbackError>,
+    answer: Result<String, SignInError>,
 ) -> Result<Response, PageError> {
     let signed_in = match answer {
-        Ok(code) => app.upstream.redeem(&code, sign_in).await.map_err(CallbackError::from),
+        Ok(code) => app.upstream.redeem(&code, sign_in).await.map_err(SignInError::from),
         Err(error) => Err(error),
     };
     if let Err(error) = &signed_in {
         Event::AccountRefused { reason: error.reason() }.record();
     }
     let signed_in = signed_in.map_err(|error| match error {
-        CallbackError::Upstream(error @ UpstreamError::Unavailable(_)) => {
+        SignInError::Upstream(error @ UpstreamError::Unavailable(_)) => {
             PageError::sign_in_unreachable(&error)
         }
         error => PageError::sign_in_failed(&error),

@@ -1,14 +1,11 @@
-//! How endpoints read forms and answer; errors of clients are JSON, those of people are pages.
+//! How endpoints answer: errors of clients are JSON, those of people are pages.
 
 use std::error::Error;
 
 use axum::Json;
-use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use http_body_util::LengthLimitError;
+use http::header::{LOCATION, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
 use serde_json::json;
 use shared::storage::{ReplaceError, StoreError};
 use shared::telemetry::ErrorChain;
@@ -16,82 +13,6 @@ use shared::telemetry::ErrorChain;
 use super::page_error::PageError;
 use crate::limits::TooMany;
 use crate::protocol::client_authentication::InvalidClient;
-use crate::protocol::parameters::Parameters;
-
-/// Largest form, in bytes.
-const LARGEST_FORM: usize = 16 * 1024;
-
-/// The parameters of a form body. Those of the query do not count.
-#[derive(Debug)]
-pub(super) struct OAuthForm(pub(super) Parameters);
-
-impl<S: Send + Sync> FromRequest<S> for OAuthForm {
-    type Rejection = ClientError;
-
-    async fn from_request(request: Request, _: &S) -> Result<Self, ClientError> {
-        if request.uri().query().is_some() {
-            return Err(ClientError::invalid_request(
-                "send the parameters in the body, not in the URL",
-            ));
-        }
-        if !is_form(request.headers()) {
-            return Err(ClientError::invalid_request(
-                "the Content-Type must be application/x-www-form-urlencoded",
-            ));
-        }
-        let body = bounded(request.into_body(), LARGEST_FORM).await?;
-        let parameters = Parameters::parse(&body);
-        parameters.map(Self).map_err(|error| ClientError::invalid_request(&error.to_string()))
-    }
-}
-
-/// The parameters of the query, each of which may come once only.
-pub(super) fn query(uri: &Uri) -> Result<Parameters, PageError> {
-    let unreadable = "The address says something twice, or cannot be read.";
-    let parameters = Parameters::parse(uri.query().unwrap_or_default().as_bytes());
-    let parameters = parameters.map_err(|_| PageError::unusable(unreadable))?;
-    parameters.each_once().map_err(|_| PageError::unusable(unreadable))?;
-    Ok(parameters)
-}
-
-/// The body, if it is not larger than `largest` bytes.
-pub(super) async fn bounded(body: Body, largest: usize) -> Result<Vec<u8>, ClientError> {
-    to_bytes(body, largest).await.map(Into::into).map_err(|error| {
-        if error.source().is_some_and(<dyn Error>::is::<LengthLimitError>) {
-            ClientError::TooLarge(largest)
-        } else {
-            ClientError::invalid_request("the body broke off")
-        }
-    })
-}
-
-/// The one value of the header `name`. One that came twice, or not as text, says nothing that
-/// could be believed, and is no value that anything waits for.
-pub(super) fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next().map(|value| value.to_str().unwrap_or("unreadable"));
-    if values.next().is_some() { Some("repeated") } else { value }
-}
-
-/// Adds cookies to an answer.
-pub(super) fn with_cookies(
-    mut response: Response,
-    cookies: impl IntoIterator<Item = HeaderValue>,
-) -> Response {
-    for cookie in cookies {
-        response.headers_mut().append(SET_COOKIE, cookie);
-    }
-    response
-}
-
-fn is_form(headers: &HeaderMap) -> bool {
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(value), None) = (types.next(), types.next()) else {
-        return false;
-    };
-    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
-}
 
 /// Why a client does not get what it asked for (RFC 6749 section 5.2, RFC 7591 section 3.2.2).
 #[derive(Debug)]
@@ -190,6 +111,17 @@ impl IntoResponse for ClientError {
             }
         }
     }
+}
+
+/// Adds cookies to an answer.
+pub(super) fn with_cookies(
+    mut response: Response,
+    cookies: impl IntoIterator<Item = HeaderValue>,
+) -> Response {
+    for cookie in cookies {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
 }
 
 /// Sends the browser on with a GET, whatever it came with (RFC 9110 sections 15.4.3 and 15.4.4).

@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, Uri};
 
-use super::answer::{only, redirect};
+use super::answer::redirect;
+use super::form::only;
 use super::page_error::PageError;
 use super::sign_in::begin_for_client;
 use crate::App;

@@ -4,18 +4,16 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::ALLOW;
 use http::{HeaderMap, StatusCode, Uri};
-use shared::serve::Interrupted;
 use shared::session::SessionId;
-use shared::storage::StoreError;
 
-use super::answer::{query, with_cookies};
+use super::answer::with_cookies;
+use super::form::query;
 use super::page_error::PageError;
+use super::sign_in_error::SignInError;
 use super::{account, code};
 use crate::App;
 use crate::grant::Flow;
-use crate::grants::StartError;
 use crate::protocol::parameters::Parameters;
-use crate::upstream::UpstreamError;
 
 /// `GET /oauth-callback`.
 pub(super) async fn finish(
@@ -69,51 +67,12 @@ impl UpstreamAnswer {
     }
 
     /// The code, or why there is none.
-    fn into_code(self) -> Result<String, CallbackError> {
+    fn into_code(self) -> Result<String, SignInError> {
         match self {
             Self::Code(code) => Ok(code),
-            Self::Error(error) => Err(CallbackError::SignIn(error)),
-            Self::Foreign => Err(CallbackError::ForeignIssuer),
-            Self::Nothing => Err(CallbackError::NoAnswer),
-        }
-    }
-}
-
-/// Why there is no code.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum CallbackError {
-    #[error("the answer names another issuer than the one that was asked")]
-    ForeignIssuer,
-    #[error(transparent)]
-    Interrupted(#[from] Interrupted),
-    #[error("the sign-in service answered neither code nor error")]
-    NoAnswer,
-    #[error("the sign-in service answered {0:?}")]
-    SignIn(String),
-    #[error(transparent)]
-    Start(#[from] StartError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Upstream(#[from] UpstreamError),
-}
-
-impl CallbackError {
-    /// Its name in the audit.
-    pub(super) fn reason(&self) -> &'static str {
-        match self {
-            Self::ForeignIssuer => "foreign_issuer",
-            Self::Interrupted(_) => "interrupted",
-            Self::NoAnswer => "no_answer",
-            Self::SignIn(upstream) if upstream == "access_denied" => "declined",
-            Self::SignIn(_) => "upstream_error",
-            Self::Start(StartError::AlreadyStarted) => "already_finished",
-            Self::Start(StartError::Store(_)) | Self::Store(_) => "storage",
-            Self::Upstream(UpstreamError::ForeignTenant) => "foreign_tenant",
-            Self::Upstream(UpstreamError::Invalid(_)) => "invalid_answer",
-            Self::Upstream(UpstreamError::NotPermitted(_)) => "not_permitted",
-            Self::Upstream(UpstreamError::Refused(_)) => "code_refused",
-            Self::Upstream(UpstreamError::Unavailable(_)) => "unavailable",
+            Self::Error(error) => Err(SignInError::SignIn(error)),
+            Self::Foreign => Err(SignInError::ForeignIssuer),
+            Self::Nothing => Err(SignInError::NoAnswer),
         }
     }
 }

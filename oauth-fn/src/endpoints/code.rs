@@ -7,8 +7,8 @@ use shared::session::SessionId;
 
 use super::answer::{log_failure, redirect};
 use super::authorize::go_to_consent;
-use super::callback::CallbackError;
 use super::page_error::PageError;
+use super::sign_in_error::SignInError;
 use crate::App;
 use crate::audit::{Client, Event, User};
 use crate::correlation::{self, to_completion};
@@ -29,14 +29,14 @@ pub(super) async fn finish(
     app: &App,
     session: SessionId,
     consented: Consented,
-    answer: Result<String, CallbackError>,
+    answer: Result<String, SignInError>,
     headers: &HeaderMap,
 ) -> Result<Response, PageError> {
     let AuthorizationRequest { client_id, destination, prompts, .. } = consented.request().clone();
     let outcome = match answer {
         Ok(code) => {
             let work = start_session(app.clone(), session, consented.clone(), code);
-            to_completion(work).await.map_err(CallbackError::from).flatten()
+            to_completion(work).await.map_err(SignInError::from).flatten()
         }
         Err(error) => Err(error),
     };
@@ -57,7 +57,7 @@ pub(super) async fn finish(
             }
             Err(error) => destination.with_refusal(&error.into(), &app.base_url),
         },
-        Err(CallbackError::Start(StartError::AlreadyStarted)) => {
+        Err(SignInError::Start(StartError::AlreadyStarted)) => {
             return Err(PageError::unusable("This sign-in was finished before."));
         }
         Err(error) => destination.with_refusal(&refusal(&error, &prompts), &app.base_url),
@@ -100,7 +100,7 @@ async fn start_session(
     session: SessionId,
     consented: Consented,
     upstream_code: String,
-) -> Result<Started, CallbackError> {
+) -> Result<Started, SignInError> {
     let signed_in = app.upstream.redeem(&upstream_code, consented.sign_in()).await?;
     let client = Client::named(&consented.request().client_id);
     let user = User::from(&signed_in.identity);
@@ -120,10 +120,10 @@ async fn start_session(
 }
 
 /// What the client gets to know: a code and a sentence of ours, and where our log tells more.
-fn refusal(error: &CallbackError, prompts: &Prompts) -> AuthorizationRefusal {
+fn refusal(error: &SignInError, prompts: &Prompts) -> AuthorizationRefusal {
     log_failure(error);
     let unasked = match error {
-        CallbackError::SignIn(upstream) => prompts.unasked(upstream),
+        SignInError::SignIn(upstream) => prompts.unasked(upstream),
         _ => None,
     };
     let (code, sentence) = match unasked {
@@ -133,30 +133,30 @@ fn refusal(error: &CallbackError, prompts: &Prompts) -> AuthorizationRefusal {
     AuthorizationRefusal::new(code, sentence).correlated(correlation::current())
 }
 
-fn explain(error: &CallbackError) -> (AuthorizationErrorCode, &'static str) {
+fn explain(error: &SignInError) -> (AuthorizationErrorCode, &'static str) {
     match error {
-        CallbackError::SignIn(upstream) if upstream == "access_denied" => {
+        SignInError::SignIn(upstream) if upstream == "access_denied" => {
             (AuthorizationErrorCode::AccessDenied, "The user or the organisation declined.")
         }
-        CallbackError::Upstream(UpstreamError::ForeignTenant) => {
+        SignInError::Upstream(UpstreamError::ForeignTenant) => {
             (AuthorizationErrorCode::AccessDenied, "The user's organisation is not allowed here.")
         }
-        CallbackError::Upstream(UpstreamError::NotPermitted(_)) => {
+        SignInError::Upstream(UpstreamError::NotPermitted(_)) => {
             (AuthorizationErrorCode::AccessDenied, "The user may not use this server.")
         }
-        CallbackError::Start(_)
-        | CallbackError::Store(_)
-        | CallbackError::Upstream(UpstreamError::Unavailable(_)) => {
+        SignInError::Start(_)
+        | SignInError::Store(_)
+        | SignInError::Upstream(UpstreamError::Unavailable(_)) => {
             (AuthorizationErrorCode::TemporarilyUnavailable, "Try again in a moment.")
         }
-        CallbackError::SignIn(upstream) if upstream == "temporarily_unavailable" => {
+        SignInError::SignIn(upstream) if upstream == "temporarily_unavailable" => {
             (AuthorizationErrorCode::TemporarilyUnavailable, "Try again in a moment.")
         }
-        CallbackError::ForeignIssuer
-        | CallbackError::Interrupted(_)
-        | CallbackError::NoAnswer
-        | CallbackError::SignIn(_)
-        | CallbackError::Upstream(UpstreamError::Invalid(_) | UpstreamError::Refused(_)) => {
+        SignInError::ForeignIssuer
+        | SignInError::Interrupted(_)
+        | SignInError::NoAnswer
+        | SignInError::SignIn(_)
+        | SignInError::Upstream(UpstreamError::Invalid(_) | UpstreamError::Refused(_)) => {
             (AuthorizationErrorCode::ServerError, "The sign-in failed.")
         }
     }
@@ -177,7 +177,7 @@ mod tests {
             ("access_denied", &none, "access_denied"),
             ("server_error", &none, "server_error"),
         ] {
-            let refused = refusal(&CallbackError::SignIn(upstream.to_owned()), prompts);
+            let refused = refusal(&SignInError::SignIn(upstream.to_owned()), prompts);
 
             assert_eq!(refused.code.as_str(), expected, "{upstream}");
             assert!(refused.description().contains("Correlation id: "));

@@ -1,11 +1,11 @@
 //! `GET` and `POST /consent`: the user is asked before anyone is sent to Entra ID.
 
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::ORIGIN;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
-use super::answer::{ClientError, OAuthForm, only, query, with_cookies};
+use super::answer::with_cookies;
+use super::form::{check_origin, query, read_form};
 use super::page_error::PageError;
 use super::sign_in::{begin_for_client, send_back};
 use crate::App;
@@ -13,9 +13,8 @@ use crate::audit::{Client, Event};
 use crate::grant::Requested;
 use crate::pages::ConsentPage;
 use crate::protocol::client_id_url::ClientIdUrl;
-use crate::protocol::consent::{Decision, SameOrigin};
+use crate::protocol::consent::Decision;
 use crate::protocol::error::{AuthorizationErrorCode, AuthorizationRefusal};
-use crate::protocol::parameters::Parameters;
 
 /// `GET /consent`: the page.
 pub(super) async fn ask(
@@ -77,27 +76,6 @@ fn forget_earlier(app: &App, requested: &Requested, headers: &HeaderMap) -> Opti
     let left = consents.clone().forget(requested.request(), &app.base_url.resource());
     let changed = left != consents;
     changed.then(|| app.browsers.seal_consents(&left, app.clock.now())).flatten()
-}
-
-/// Checks that a form was sent by a page of ours.
-///
-/// # Errors
-/// It was not, or nothing tells that it was.
-pub(super) fn check_origin(app: &App, headers: &HeaderMap) -> Result<SameOrigin, PageError> {
-    let (origin, site) = (only(headers, ORIGIN.as_str()), only(headers, "sec-fetch-site"));
-    SameOrigin::check(origin, site, &app.base_url)
-        .map_err(|_| PageError::forbidden("The form did not come from a page of this server."))
-}
-
-/// The form that a page of ours sent.
-///
-/// # Errors
-/// It cannot be read, or says something twice.
-pub(super) async fn read_form(request: Request) -> Result<Parameters, PageError> {
-    let unreadable = |_: ClientError| PageError::unusable("The form cannot be read.");
-    let OAuthForm(form) = OAuthForm::from_request(request, &()).await.map_err(unreadable)?;
-    form.each_once().map_err(|_| PageError::unusable("The form says something twice."))?;
-    Ok(form)
 }
 
 impl App {

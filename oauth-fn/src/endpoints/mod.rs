@@ -6,6 +6,7 @@ mod authorize;
 mod callback;
 mod code;
 mod consent;
+mod form;
 mod landing;
 mod limit;
 mod metadata;
@@ -13,6 +14,7 @@ mod page_error;
 mod register;
 mod revoke;
 mod sign_in;
+mod sign_in_error;
 mod token;
 
 use axum::Router;

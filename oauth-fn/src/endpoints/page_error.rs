@@ -7,7 +7,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 
 use super::answer::log_failure;
-use super::callback::CallbackError;
+use super::sign_in_error::SignInError;
 use crate::correlation;
 use crate::documents::{DocumentError, FetchError};
 use crate::limits::TooMany;
@@ -69,7 +69,7 @@ impl PageError {
     }
 
     /// Entra ID did not say who it is, or named somebody who may not come in.
-    pub(super) fn sign_in_failed(error: &CallbackError) -> Self {
+    pub(super) fn sign_in_failed(error: &SignInError) -> Self {
         let explanation = "You could not be signed in, or may not sign in here.";
         let mut page = Self::new(StatusCode::FORBIDDEN, "You are not signed in", explanation);
         page.next_step = "Open this server's page /account and sign in once more.";

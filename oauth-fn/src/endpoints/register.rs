@@ -8,7 +8,8 @@ use secrecy::SecretString;
 use serde::Serialize;
 use shared::secret::inside_seal;
 
-use super::answer::{ClientError, bounded};
+use super::answer::ClientError;
+use super::form::bounded;
 use crate::App;
 use crate::audit::{Client, Event};
 use crate::clients::RegisterError;

@@ -4,7 +4,8 @@ use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use shared::session::{Access, TokenKind};
 
-use super::answer::{ClientError, OAuthForm};
+use super::answer::ClientError;
+use super::form::OAuthForm;
 use super::token::authenticate;
 use crate::App;
 use crate::audit::{Client, Event, User};

@@ -12,7 +12,8 @@ use shared::serve::Interrupted;
 use shared::storage::ReplaceError;
 use shared::telemetry::ErrorChain;
 
-use super::answer::{ClientError, OAuthForm, log_failure};
+use super::answer::{ClientError, log_failure};
+use super::form::OAuthForm;
 use crate::App;
 use crate::audit::{Client, Event, User};
 use crate::clients::{AgeingRow, KnownClient};
