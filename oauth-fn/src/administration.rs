@@ -37,7 +37,7 @@ impl Administration {
     /// # Errors
     /// Storage failed.
     pub async fn lives(&self, connection: &Connection) -> Result<bool, StoreError> {
-        self.connections.lives(connection).await
+        self.connections.lives(&connection.place()).await
     }
 
     /// Ends the session of `connection`, and with it what its user's browsers remember of it.
@@ -82,17 +82,16 @@ impl TryFrom<&str> for UserName {
     fn try_from(text: &str) -> Result<Self, Self::Error> {
         let (tenant, rest) = text.split_once('/').ok_or(InvalidUserName)?;
         let tenant_id = DirectoryId::try_from(tenant.to_owned())?;
-        if is_key(rest) {
-            return Ok(Self(Key::from_store(rest.to_owned())));
+        // An identifier without its hyphens could be taken for a key.
+        if rest.len() == 32 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(InvalidUserName);
+        }
+        if let Some(key) = Key::parse_digest(rest) {
+            return Ok(Self(key));
         }
         let object_id = DirectoryId::try_from(rest.to_owned())?;
         Ok(Self(Identity { tenant_id, object_id, name: String::new() }.user_key()))
     }
-}
-
-/// Whether `text` is a key of ours, which no identifier of Entra ID looks like: those have hyphens.
-fn is_key(text: &str) -> bool {
-    text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v'))
 }
 
 /// The text names no user.
@@ -158,7 +157,8 @@ mod tests {
         assert_eq!(UserName::try_from(audited.as_str()), Ok(named.clone()));
         let shouted = format!("{}/{}", tenant.to_uppercase(), object.to_uppercase());
         assert_eq!(UserName::try_from(shouted.as_str()), Ok(named));
-        for wrong in ["", "/", "alice", object, "a b/c", "t/", "/o", "t/o/x", "t/o'"] {
+        let no_hyphens = format!("{tenant}/{}", object.replace('-', ""));
+        for wrong in ["", "/", "alice", object, &no_hyphens, "a b/c", "t/", "/o", "t/o/x", "t/o'"] {
             assert_eq!(UserName::try_from(wrong), Err(InvalidUserName), "{wrong}");
         }
     }

@@ -75,7 +75,7 @@ events! {
     CodeReplayed = "code_replayed", "failure", WARN { client: Client };
     /// A session was renewed.
     Refreshed = "refreshed", "success", INFO { client: Client, user: User };
-    /// The answer to a refresh was given once more.
+    /// The answer to a refresh was given again.
     RefreshRepeated = "refresh_repeated", "success", INFO { client: Client };
     /// A session was not renewed, and stays as it is.
     RefreshRefused = "refresh_refused", "failure", INFO { client: Client, reason: &'static str };

@@ -80,7 +80,7 @@ fn read_registration_policy(settings: &mut Settings<'_>) -> Option<RegistrationP
     let schemes = settings.optional("REGISTRATION_SCHEMES", AllowedSchemes::default(), |text| {
         AllowedSchemes::try_from(text)
     });
-    Some(RegistrationPolicy { hosts: hosts?, schemes: schemes? })
+    Some(RegistrationPolicy { hosts: hosts?, schemes: schemes?, own_origin: None })
 }
 
 /// The clients can be judged only where the policy can be read.

@@ -90,6 +90,7 @@ impl App {
             documents: policy,
         } = config;
         let Doors { records, clock, http, documents: fetcher } = doors;
+        let registration = registration.at(&base_url);
         let documents =
             ClientDocuments::new(policy, registration.clone(), fetcher, Arc::clone(&clock));
         let clients = Clients::new(

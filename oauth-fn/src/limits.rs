@@ -1,9 +1,11 @@
-//! Limits in process, the second line behind those of the gateway: they hold where somebody gets
-//! past it, on each instance for itself.
+//! Limits in process, the second line behind those of the gateway, on each instance for itself. They
+//! know an address by the header that the gateway sets; whoever gets past the gateway could write
+//! it, but needs the function key for that.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use governor::clock::Clock as Ticking;
@@ -27,7 +29,7 @@ const ADDRESSES: usize = 10_000;
 const CLIENT_ADDRESS: &str = "x-client-address";
 
 /// Where a request comes from, as far as limits care: an IPv4 address, or an IPv6 network of one
-/// customer (/64). Requests without an address share one.
+/// customer (/56). Requests without an address share one.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Neighbourhood(Option<u64>);
 
@@ -37,9 +39,9 @@ impl Neighbourhood {
         let text = headers.get(CLIENT_ADDRESS).and_then(|value| value.to_str().ok());
         let address = text.and_then(|text| text.parse::<IpAddr>().ok());
         Self(address.map(|address| match address.to_canonical() {
-            // IPv4 takes a range that no IPv6 network has.
+            // IPv4 takes a range that no IPv6 network in use has.
             IpAddr::V4(address) => u64::from(address.to_bits()),
-            IpAddr::V6(address) => u64::try_from(address.to_bits() >> 64).unwrap_or_default(),
+            IpAddr::V6(address) => u64::try_from(address.to_bits() >> 72).unwrap_or_default(),
         }))
     }
 }
@@ -160,22 +162,31 @@ pub struct TooMany {
 }
 
 /// One share for each neighbourhood, which fills again with the time.
-struct Shares(RateLimiter<Key, HashMapStateStore<Key>, Ticks, NoOpMiddleware<Duration>>);
+struct Shares {
+    limiter: RateLimiter<Key, HashMapStateStore<Key>, Ticks, NoOpMiddleware<Duration>>,
+    /// The second in which quiet addresses were forgotten for the last time.
+    pruned_at: AtomicU64,
+}
 
 type Key = (Limit, Neighbourhood);
 
 impl Shares {
     fn new(quota: Quota, clock: &Arc<dyn Clock>) -> Self {
-        Self(RateLimiter::hashmap_with_clock(quota, Ticks(Arc::clone(clock))))
+        let limiter = RateLimiter::hashmap_with_clock(quota, Ticks(Arc::clone(clock)));
+        Self { limiter, pruned_at: AtomicU64::new(0) }
     }
 
     /// Takes one from the share of `key`; or tells in how many seconds there is one again.
     fn take(&self, key: Key) -> Result<(), u64> {
-        if self.0.len() > ADDRESSES {
-            self.0.retain_recent();
+        let now = self.limiter.clock().now();
+        // All of them are walked for it, so a flood of addresses must not make each request do so.
+        if self.limiter.len() > ADDRESSES
+            && self.pruned_at.swap(now.as_secs(), Ordering::Relaxed) != now.as_secs()
+        {
+            self.limiter.retain_recent();
         }
-        self.0.check_key(&key).map_err(|wait| {
-            let wait = wait.wait_time_from(self.0.clock().now());
+        self.limiter.check_key(&key).map_err(|wait| {
+            let wait = wait.wait_time_from(now);
             // A fraction of a second is one to somebody who counts whole ones.
             wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
         })
@@ -202,8 +213,6 @@ impl Ticking for Ticks {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
     use http::HeaderValue;
     use shared::clock::UnixTime;
 
@@ -217,8 +226,8 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_is_one_neighbourhood_and_an_ipv4_address_is_one() {
-        assert_eq!(from("2001:db8:1:2:3::4"), from("2001:db8:1:2::1"));
-        assert_ne!(from("2001:db8:1:2::1"), from("2001:db8:1:3::1"));
+        assert_eq!(from("2001:db8:1:2:3::4"), from("2001:db8:1:ff::1"));
+        assert_ne!(from("2001:db8:1:2::1"), from("2001:db8:1:102::1"));
         assert_ne!(from("192.0.2.1"), from("192.0.2.2"));
         assert_eq!(from("::ffff:192.0.2.1"), from("192.0.2.1"));
     }
@@ -294,7 +303,7 @@ mod tests {
             let address = Neighbourhood(Some(index as u64));
             limits.permit_request(Limit::FrontChannel, address).unwrap();
         }
-        let remembered = || limits.requests.as_ref().unwrap().0.len();
+        let remembered = || limits.requests.as_ref().unwrap().limiter.len();
         assert_eq!(remembered(), ADDRESSES + 1);
 
         hand.0.fetch_add(1, Ordering::Relaxed);

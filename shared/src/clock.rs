@@ -49,6 +49,12 @@ impl UnixTime {
         Self(self.0.saturating_add(later.as_secs()))
     }
 
+    /// The moment `earlier` than this one; the epoch where there is none.
+    #[must_use]
+    pub const fn minus(self, earlier: Duration) -> Self {
+        Self(self.0.saturating_sub(earlier.as_secs()))
+    }
+
     /// How long ago `earlier` was; nothing if it lies in the future.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_secs(self.0.saturating_sub(earlier.0))

@@ -39,7 +39,7 @@ use system::System;
 async fn each_step_of_a_grant_is_one_event_that_names_client_user_and_request() {
     let heard = Heard::begin();
     let system = System::start().await;
-    let client = system.client("App").await;
+    let client = system.website("App").await;
     let audit = Audit { heard, system, client };
 
     audit.heard("client_registered success client=App kind=public");
@@ -108,6 +108,7 @@ impl Audit {
         self.heard("refreshed success client=App user=alice");
         system.refresh(client, &tokens.refresh_token).await.tokens();
         self.heard("refresh_repeated success client=App");
+        system.clock.advance(Duration::from_mins(1));
         system.refresh(client, &tokens.refresh_token).await.refused(400, "invalid_grant");
         self.heard("refresh_token_reused failure client=App");
         system.refresh(client, &renewed.refresh_token).await.refused(400, "invalid_grant");
@@ -177,8 +178,9 @@ impl Audit {
         let request = browser.consent_page(&client.authorization(system)).await;
         let allowed = browser.allow_for_good(system, &request).await;
         let callback = browser.sign_in(&allowed.location()).await;
-        browser.open(callback).await;
-        self.heard("consent_allowed success client=App\nsigned_in success client=App user=alice");
+        let code = browser.open(callback).await.sent("code").unwrap();
+        system.redeem(client, &code).await.tokens();
+        self.heard(SIGN_IN);
         let silent = browser.navigate(client.authorization(system), "none").await;
         self.heard("consent_remembered success client=App");
 

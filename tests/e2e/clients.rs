@@ -397,6 +397,7 @@ async fn a_confidential_client_survives_a_restart_and_its_secret_is_in_no_file()
 
 fn policy(hosts: &str, schemes: &str) -> RegistrationPolicy {
     RegistrationPolicy {
+        own_origin: None,
         hosts: AllowedHosts::try_from(hosts).unwrap(),
         schemes: AllowedSchemes::try_from(schemes).unwrap(),
     }

@@ -18,6 +18,7 @@ const URL: &str = "https://app.example/client.json";
 const PATH: &str = "/client.json";
 const REDIRECT_URI: &str = "http://127.0.0.1:41000/callback";
 const JSON: &str = "Content-Type: application/json\r\n";
+const NOT_REACHED: &str = "cannot be found, or not reached securely";
 const HOUR: Duration = Duration::from_hours(1);
 
 fn client(url: &str) -> Client {
@@ -182,7 +183,7 @@ async fn no_address_outside_the_public_internet_is_connected_to() {
 
         let answer = authorize(&system, &format!("https://app.example/{number}")).await;
 
-        says(&answer, 400, "not on the public internet");
+        says(&answer, 400, NOT_REACHED);
         assert_eq!(website.resolutions(), number + 1, "{address}");
     }
     assert_eq!(website.connections(), 0);
@@ -200,7 +201,7 @@ async fn one_private_address_among_good_ones_spoils_the_name() {
 
         let answer = authorize(&system, &format!("https://app.example/{number}")).await;
 
-        says(&answer, 400, "not on the public internet");
+        says(&answer, 400, NOT_REACHED);
     }
     assert_eq!(website.connections(), 0);
 }
@@ -216,20 +217,20 @@ async fn a_name_is_resolved_once_and_what_was_checked_is_connected_to() {
     assert_eq!((website.resolutions(), website.connections()), (1, 1));
 
     system.clock.advance(HOUR);
-    says(&authorize(&system, URL).await, 400, "not on the public internet");
+    says(&authorize(&system, URL).await, 400, NOT_REACHED);
     assert_eq!((website.resolutions(), website.connections()), (2, 1));
 }
 
 #[tokio::test]
-async fn a_name_that_is_not_found_is_503_and_a_certificate_for_another_is_400() {
+async fn an_outsider_learns_nothing_of_names_that_resolve_only_inside() {
     let website = Website::start().await;
     let system = website.system().await;
 
     website.resolve_to(&[]);
-    says(&authorize(&system, URL).await, 503, "cannot be found");
+    says(&authorize(&system, URL).await, 400, NOT_REACHED);
     website.resolve_to(&[&[HERE]]);
     let other = authorize(&system, "https://impostor.example/client.json").await;
-    says(&other, 400, "cannot be reached securely");
+    says(&other, 400, NOT_REACHED);
     assert_eq!(website.requests().len(), 0);
 }
 
@@ -276,7 +277,7 @@ async fn what_is_too_long_compressed_of_another_type_or_status_is_refused() {
         (with(JSON).replace("200 OK", "201 Created"), "does not have its description"),
         (with(JSON).replace("200 OK", "404 Not Found"), "does not have its description"),
         (with(JSON).replace("200 OK", "500 Oops"), "does not have its description"),
-        ("SSH-2.0-OpenSSH\r\n".to_owned(), "cannot be reached"),
+        ("SSH-2.0-OpenSSH\r\n".to_owned(), NOT_REACHED),
     ]
     .into_iter()
     .enumerate()

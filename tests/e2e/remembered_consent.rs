@@ -10,15 +10,16 @@ use reqwest::StatusCode;
 use serde_json::json;
 use url::Url;
 
-use crate::client::{Browser, Client, hidden_input};
+use crate::client::{Browser, Client, Tokens, hidden_input};
 use crate::system::{Answer, System, http_client};
 
 /// Allows `client` in this browser, signs in as `name`, and asks not to be asked again.
-async fn remember(system: &System, browser: &Browser, client: &Client, name: &str) -> String {
+async fn remember(system: &System, browser: &Browser, client: &Client, name: &str) -> Tokens {
     let request = browser.consent_page(&client.authorization(system)).await;
     let answer = browser.allow_for_good(system, &request).await;
     let callback = browser.press(&answer.location(), name).await;
-    browser.open(callback).await.sent("code").unwrap()
+    let code = browser.open(callback).await.sent("code").unwrap();
+    system.redeem(client, &code).await.tokens()
 }
 
 /// The cookie of the remembered consents that `answer` sets, without its attributes.
@@ -34,16 +35,16 @@ async fn led_to(browser: &Browser, url: &Url) -> String {
     browser.navigate(url, "none").await.location().path().to_owned()
 }
 
+const WEBSITE: &str = "https://app.example/callback";
 const ENTRA_ID: &str = "/dev-idp/authorize";
 const PAGE: &str = "/consent";
 
 #[tokio::test]
 async fn a_remembered_client_signs_in_again_without_the_page() {
     let system = System::start().await;
-    let client = system.client("App").await;
+    let client = system.website("App").await;
     let browser = Browser::new();
-    let first = remember(&system, &browser, &client, "alice").await;
-    assert_eq!(system.redeem(&client, &first).await.status, StatusCode::OK);
+    remember(&system, &browser, &client, "alice").await;
 
     for _ in 0..2 {
         let to_entra_id = browser.navigate(client.authorization(&system), "none").await;
@@ -59,7 +60,7 @@ async fn a_remembered_client_signs_in_again_without_the_page() {
 #[tokio::test]
 async fn nothing_is_remembered_unless_the_user_asks_for_it() {
     let system = System::start().await;
-    let client = system.client("App").await;
+    let client = system.website("App").await;
     let browser = Browser::new();
 
     browser.code(&system, &client).await;
@@ -70,7 +71,7 @@ async fn nothing_is_remembered_unless_the_user_asks_for_it() {
 #[tokio::test]
 async fn a_remembered_consent_covers_what_was_allowed_and_no_more() {
     let system = System::start().await;
-    let mut client = system.client("App").await;
+    let mut client = system.website("App").await;
     client.scope = Some("snippets:read");
     let browser = Browser::new();
     remember(&system, &browser, &client, "alice").await;
@@ -88,7 +89,7 @@ async fn a_remembered_consent_covers_what_was_allowed_and_no_more() {
 #[tokio::test]
 async fn a_remembered_consent_is_for_one_client_and_one_redirect_uri() {
     let system = System::start().await;
-    let uris = ["http://127.0.0.1:41000/callback", "http://127.0.0.1:41000/other"];
+    let uris = [WEBSITE, "https://app.example/other"];
     let register = |name: &'static str| {
         let registration = json!({ "client_name": name, "redirect_uris": uris });
         let system = &system;
@@ -103,7 +104,6 @@ async fn a_remembered_consent_is_for_one_client_and_one_redirect_uri() {
     };
 
     assert_eq!(led(&id, uris[0]).await, ENTRA_ID);
-    assert_eq!(led(&id, "http://127.0.0.1:52000/callback").await, ENTRA_ID, "any loopback port");
     assert_eq!(led(&id, uris[1]).await, PAGE);
     assert_eq!(led(&other_id, uris[0]).await, PAGE);
 }
@@ -111,14 +111,14 @@ async fn a_remembered_consent_is_for_one_client_and_one_redirect_uri() {
 #[tokio::test]
 async fn only_a_navigation_of_the_users_own_is_silent() {
     let system = System::start().await;
-    let client = system.client("App").await;
+    let client = system.website("App").await;
     let browser = Browser::new();
     remember(&system, &browser, &client, "alice").await;
     let url = client.authorization(&system);
 
     for (site, place) in [
         ("none", ENTRA_ID),
-        ("same-origin", ENTRA_ID),
+        ("same-origin", PAGE),
         ("same-site", PAGE),
         ("cross-site", PAGE),
         ("unknown", PAGE),
@@ -131,7 +131,7 @@ async fn only_a_navigation_of_the_users_own_is_silent() {
 #[tokio::test]
 async fn a_client_may_want_the_page_all_the_same_or_no_page_at_all() {
     let system = System::start().await;
-    let client = system.client("App").await;
+    let client = system.website("App").await;
     let browser = Browser::new();
     remember(&system, &browser, &client, "alice").await;
     let with = |prompt: &'static str| client.authorization_with(&system, &[("prompt", prompt)]);
@@ -150,7 +150,7 @@ async fn a_client_may_want_the_page_all_the_same_or_no_page_at_all() {
 async fn a_client_that_forbids_pages_hears_that_another_user_would_have_to_be_asked() {
     let directory = tempfile::tempdir().unwrap();
     let system = System::start_on(Data::Directory(directory.path().to_owned())).await;
-    let client = system.client("App").await;
+    let client = system.website("App").await;
     let browser = Browser::new();
     remember(&system, &browser, &client, "bob").await;
     let system = restarted_with(system, directory.path(), Person::Alice).await;
@@ -167,7 +167,7 @@ async fn a_client_that_forbids_pages_hears_that_another_user_would_have_to_be_as
 #[tokio::test]
 async fn another_user_of_the_browser_is_asked_and_gets_no_code_before() {
     let system = System::start().await;
-    let client = system.client("App").await;
+    let client = system.website("App").await;
     let browser = Browser::new();
     remember(&system, &browser, &client, "alice").await;
     let before = system.oauth_calls();
@@ -187,7 +187,7 @@ async fn another_user_of_the_browser_is_asked_and_gets_no_code_before() {
 #[tokio::test]
 async fn each_user_of_the_browser_may_be_remembered_and_another_browser_is_not() {
     let system = System::start().await;
-    let client = system.client("App").await;
+    let client = system.website("App").await;
     let browser = Browser::new();
     remember(&system, &browser, &client, "alice").await;
     remember(&system, &browser, &client, "bob").await;
@@ -202,7 +202,7 @@ async fn each_user_of_the_browser_may_be_remembered_and_another_browser_is_not()
 #[tokio::test]
 async fn a_revoked_program_is_not_remembered_any_more() {
     let system = System::start().await;
-    let client = system.client("App").await;
+    let client = system.website("App").await;
     let browser = Browser::new();
     remember(&system, &browser, &client, "alice").await;
     let elsewhere = Browser::new();
@@ -216,9 +216,64 @@ async fn a_revoked_program_is_not_remembered_any_more() {
 }
 
 #[tokio::test]
+async fn a_program_on_the_users_machine_or_an_app_is_asked_about_every_time() {
+    let system = System::start().await;
+    for redirect_uri in ["http://127.0.0.1:41000/callback", "cursor://app/callback"] {
+        let client = system.client_at("App", redirect_uri).await;
+        let browser = Browser::new();
+
+        remember(&system, &browser, &client, "alice").await;
+
+        assert_eq!(led_to(&browser, &client.authorization(&system)).await, PAGE, "{redirect_uri}");
+    }
+}
+
+#[tokio::test]
+async fn a_consent_ends_with_the_session_that_it_was_given_for() {
+    let system = System::start().await;
+    let client = system.website("App").await;
+    let browser = Browser::new();
+    let tokens = remember(&system, &browser, &client, "alice").await;
+    system.revoke(&client, &tokens.refresh_token).await;
+
+    let to_entra_id = browser.navigate(client.authorization(&system), "none").await;
+    let callback = browser.sign_in(&to_entra_id.location()).await;
+
+    assert_eq!(browser.open(callback).await.location().path(), PAGE);
+}
+
+#[tokio::test]
+async fn a_client_without_refresh_tokens_can_be_revoked_long_after_its_last_token() {
+    let system = System::start().await;
+    let registration = json!({
+        "client_name": "App",
+        "redirect_uris": [WEBSITE],
+        "grant_types": ["authorization_code"],
+    });
+    let answer = system.register(&registration).await.json();
+    let client = Client::new(answer["client_id"].as_str().unwrap(), WEBSITE);
+    let browser = Browser::new();
+    let request = browser.consent_page(&client.authorization(&system)).await;
+    let allowed = browser.allow_for_good(&system, &request).await;
+    let callback = browser.sign_in(&allowed.location()).await;
+    let code = browser.open(callback).await.sent("code").unwrap();
+    assert_eq!(system.redeem(&client, &code).await.status, StatusCode::OK);
+    system.clock.advance(Duration::from_hours(48));
+    let visitor = Browser::new();
+
+    let page = visitor.visit(&system, "alice").await;
+    visitor.act(&system, &[("action", "revoke-all")]).await;
+
+    assert!(page.body.contains("App"), "{}", page.body);
+    let to_entra_id = browser.navigate(client.authorization(&system), "none").await;
+    let callback = browser.sign_in(&to_entra_id.location()).await;
+    assert_eq!(browser.open(callback).await.location().path(), PAGE);
+}
+
+#[tokio::test]
 async fn a_later_decision_replaces_the_remembered_one() {
     let system = System::start().await;
-    let client = system.client("App").await;
+    let client = system.website("App").await;
     for decision in ["deny", "allow"] {
         let browser = Browser::new();
         remember(&system, &browser, &client, "alice").await;
@@ -234,7 +289,7 @@ async fn a_later_decision_replaces_the_remembered_one() {
 #[tokio::test]
 async fn a_consent_is_remembered_for_thirty_days() {
     let system = System::start().await;
-    let client = system.client("App").await;
+    let client = system.website("App").await;
     let browser = Browser::new();
     remember(&system, &browser, &client, "alice").await;
 
@@ -248,7 +303,7 @@ async fn a_consent_is_remembered_for_thirty_days() {
 #[tokio::test]
 async fn a_forged_cookie_or_one_of_a_removed_key_counts_for_nothing() {
     let system = System::start().await;
-    let client = system.client("App").await;
+    let client = system.website("App").await;
     let browser = Browser::new();
     let request = browser.consent_page(&client.authorization(&system)).await;
     let allowed = browser.allow_for_good(&system, &request).await;
@@ -267,7 +322,7 @@ async fn a_forged_cookie_or_one_of_a_removed_key_counts_for_nothing() {
         assert_eq!(led(&system, &client, forged).await, PAGE, "{forged}");
     }
     let of_other_keys = System::start().await;
-    let its_client = of_other_keys.client("App").await;
+    let its_client = of_other_keys.website("App").await;
     assert_eq!(led(&of_other_keys, &its_client, &good).await, PAGE);
 }
 
@@ -276,18 +331,19 @@ async fn a_browser_remembers_few_consents_and_the_cookie_stays_small() {
     let system = System::start().await;
     let browser = Browser::new();
     let (mut clients, mut largest) = (Vec::new(), 0);
-    for number in 0..14 {
-        let client = system.client(&format!("App {number}")).await;
+    for number in 0..12 {
+        let client = system.website(&format!("App {number}")).await;
         system.clock.advance(Duration::from_secs(1));
         let request = browser.consent_page(&client.authorization(&system)).await;
         let allowed = browser.allow_for_good(&system, &request).await;
         let callback = browser.sign_in(&allowed.location()).await;
         let answer = browser.open(callback).await;
+        system.redeem(&client, &answer.sent("code").unwrap()).await.tokens();
         largest = largest.max(consents_cookie(&answer).len());
         clients.push(client);
     }
 
-    assert_eq!(led_to(&browser, &clients[13].authorization(&system)).await, ENTRA_ID);
+    assert_eq!(led_to(&browser, &clients[11].authorization(&system)).await, ENTRA_ID);
     assert_eq!(led_to(&browser, &clients[2].authorization(&system)).await, ENTRA_ID);
     assert_eq!(led_to(&browser, &clients[1].authorization(&system)).await, PAGE);
     assert!(largest < 3800, "{largest} bytes");
@@ -296,7 +352,7 @@ async fn a_browser_remembers_few_consents_and_the_cookie_stays_small() {
 #[tokio::test]
 async fn a_silent_sign_in_costs_one_read_more() {
     let system = System::start().await;
-    let client = system.client("App").await;
+    let client = system.website("App").await;
     let browser = Browser::new();
     remember(&system, &browser, &client, "alice").await;
     let before = system.oauth_calls();
@@ -314,7 +370,7 @@ async fn a_silent_sign_in_costs_one_read_more() {
 async fn a_remembered_consent_survives_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let first = System::start_on(Data::Directory(directory.path().to_owned())).await;
-    let client = first.client("App").await;
+    let client = first.website("App").await;
     let browser = Browser::new();
     remember(&first, &browser, &client, "alice").await;
     let second = restarted_with(first, directory.path(), Person::Alice).await;

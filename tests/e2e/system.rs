@@ -56,9 +56,18 @@ impl System {
         Answer::of(self.http.post(self.url("/register")).json(registration)).await
     }
 
-    /// A registered client with the name `name`.
+    /// A registered client with the name `name`, a program on the user's computer.
     pub(crate) async fn client(&self, name: &str) -> Client {
-        let redirect_uri = "http://127.0.0.1:41000/callback";
+        self.client_at(name, "http://127.0.0.1:41000/callback").await
+    }
+
+    /// A registered client that has its users sent back to a website, where no other program can
+    /// be: consent to it may be remembered.
+    pub(crate) async fn website(&self, name: &str) -> Client {
+        self.client_at(name, "https://app.example/callback").await
+    }
+
+    pub(crate) async fn client_at(&self, name: &str, redirect_uri: &str) -> Client {
         let registration = json!({ "client_name": name, "redirect_uris": [redirect_uri] });
         let answer = self.register(&registration).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);

@@ -207,7 +207,7 @@ struct Grant {
     code_ends_at: u64,
     over: bool,
     pairs: Vec<Pair>,
-    /// Until when the last answer may be asked for again; nothing once it was.
+    /// Until when the last answer may be asked for again; nothing before the first one.
     repeatable_until: Option<u64>,
     access_revoked: bool,
 }
@@ -401,8 +401,8 @@ impl State {
         }
     }
 
-    /// A refresh token works once; for a minute its answer is repeated once more; whatever comes
-    /// after that is a thief's or meets one, and ends the session.
+    /// A refresh token works once; for a minute its answer is repeated to whoever asks with it;
+    /// whatever comes after that is a thief's or meets one, and ends the session.
     fn refresh(&mut self, sign_in: usize, pair: usize, client: usize, away: bool) -> Answer {
         let (now, owner) = (self.now, self.sign_ins[sign_in].client == client);
         let disabled = self.disabled.clone();
@@ -422,10 +422,7 @@ impl State {
                 grant.repeatable_until = Some(now + GRACE);
                 answer
             }
-            (1, Some(until)) if now < until => {
-                grant.repeatable_until = None;
-                Answer::Tokens
-            }
+            (1, Some(until)) if now < until => Answer::Tokens,
             _ => grant.end(),
         }
     }

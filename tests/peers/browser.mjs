@@ -1,5 +1,5 @@
 // A real browser, without JavaScript: consents by keyboard, signs in by mouse, comes back with a
-// code, which is redeemed. It is remembered where its user wants that, and its user looks after
+// code, which is redeemed. A website is remembered where its user wants that, and its user looks after
 // what is connected. Its pages must load nothing and break no policy of their own.
 
 import assert from 'node:assert/strict';
@@ -8,6 +8,7 @@ import { createServer } from 'node:http';
 import { chromium } from 'playwright-core';
 import { SERVER, TOOLS, step } from './peer.mjs';
 
+const WEBSITE = 'https://app.example/callback';
 const origin = SERVER.origin;
 const verifier = randomBytes(32).toString('base64url');
 const landed = [];
@@ -44,7 +45,7 @@ async function walk(context) {
     assert.deepEqual((await page.locator('dt').allTextContents()).sort(), TOOLS);
     assert.equal(await page.locator('#address + pre').textContent(), SERVER.href);
   });
-  const clientId = await step('registration', register);
+  const clientId = await step('registration', () => register("A browser's client", redirectUri));
   await step('consent page', async () => {
     await page.goto(authorizationUrl(clientId).href);
     assert.match(await page.locator('h1').textContent(), /A browser's client/);
@@ -73,25 +74,32 @@ async function walk(context) {
     return searchParams.get('code');
   });
   await step('code redeemed', () => redeem(clientId, code));
-  const toClient = () => page.waitForURL(`${redirectUri}?code=**`);
   const alice = page.getByRole('button', { name: /alice/i });
-  const authorize = () => page.goto(authorizationUrl(clientId).href);
   const asked = async () => assert.match(await page.locator('h1').textContent(), /^Allow/);
   await step('asked again', async () => {
-    await authorize();
+    await page.goto(authorizationUrl(clientId).href);
     await asked();
   });
+  await step('a program on this computer is not remembered', async () => {
+    assert.equal(await page.getByLabel(/do not ask me again/i).count(), 0);
+  });
+  await context.route(`${WEBSITE}?**`, (route) => route.fulfill({ body: 'back at the website' }));
+  const website = await register("A browser's website", WEBSITE);
+  const toWebsite = () => page.waitForURL(`${WEBSITE}?code=**`);
+  const authorize = () => page.goto(authorizationUrl(website, WEBSITE).href);
   await step('remembered', async () => {
+    await authorize();
     await page.getByLabel(/do not ask me again/i).check();
     await page.getByRole('button', { name: 'Allow' }).click();
     await alice.click();
-    await toClient();
+    await toWebsite();
+    await redeem(website, new URL(page.url()).searchParams.get('code'), WEBSITE);
     await authorize();
     await alice.click();
-    await toClient();
+    await toWebsite();
   });
   await step('asked where another site leads', async () => {
-    link = authorizationUrl(clientId).href;
+    link = authorizationUrl(website, WEBSITE).href;
     for (const host of ['localhost', '127.0.0.1']) {
       await page.goto(`http://${host}:${new URL(redirectUri).port}/`);
       await page.getByRole('link').click();
@@ -105,7 +113,11 @@ async function walk(context) {
     await page.getByRole('button', { name: 'Sign in' }).click();
     await alice.click();
     await page.waitForURL(`${origin}/account`);
-    assert.deepEqual(await page.locator('.name').allTextContents(), ["A browser's client"]);
+    const names = () => page.locator('.name').allTextContents();
+    assert.deepEqual((await names()).sort(), ["A browser's client", "A browser's website"]);
+    await page.getByRole('button', { name: "Revoke A browser's website" }).click();
+    await page.waitForURL(`${origin}/account`);
+    assert.deepEqual(await names(), ["A browser's client"]);
     await page.getByRole('button', { name: /^Revoke A browser/ }).click();
     await page.getByText('No program is connected').waitFor();
   });
@@ -125,7 +137,7 @@ async function walk(context) {
   await step('nothing from elsewhere', () => {
     const hosts = new Set(requests.map((request) => new URL(request.url()).host));
     const client = new URL(redirectUri);
-    const own = [SERVER.host, client.host, `localhost:${client.port}`];
+    const own = [SERVER.host, client.host, `localhost:${client.port}`, new URL(WEBSITE).host];
     assert.deepEqual([...hosts].sort(), own.sort());
   });
 }
@@ -138,13 +150,13 @@ async function tabTo(page, target) {
   throw new Error('the button cannot be reached with the Tab key');
 }
 
-async function register() {
+async function register(name, uri) {
   const answer = await fetch(`${origin}/register`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
-      client_name: "A browser's client",
-      redirect_uris: [redirectUri],
+      client_name: name,
+      redirect_uris: [uri],
       token_endpoint_auth_method: 'none',
     }),
   });
@@ -152,12 +164,12 @@ async function register() {
   return (await answer.json()).client_id;
 }
 
-function authorizationUrl(clientId) {
+function authorizationUrl(clientId, uri = redirectUri) {
   const url = new URL('/authorize', origin);
   url.search = new URLSearchParams({
     response_type: 'code',
     client_id: clientId,
-    redirect_uri: redirectUri,
+    redirect_uri: uri,
     scope: 'snippets:read snippets:write',
     state: 'kept as it is',
     resource: SERVER.href,
@@ -167,13 +179,13 @@ function authorizationUrl(clientId) {
   return url;
 }
 
-async function redeem(clientId, code) {
+async function redeem(clientId, code, uri = redirectUri) {
   const answer = await fetch(`${origin}/token`, {
     method: 'POST',
     body: new URLSearchParams({
       grant_type: 'authorization_code',
       client_id: clientId,
-      redirect_uri: redirectUri,
+      redirect_uri: uri,
       code,
       code_verifier: verifier,
       resource: SERVER.href,

@@ -40,7 +40,8 @@ pub(crate) async fn run(system: &System, directory: &Path) -> Secrets {
     for token in [&revoked.access_token, &revoked.refresh_token] {
         assert_eq!(system.revoke(&client, token).await.status, StatusCode::OK);
     }
-    remember_and_look_around(system, &client, &mut secrets).await;
+    let website = system.website("Discreet website").await;
+    remember_and_look_around(system, &website, &mut secrets).await;
     let confidential = register_with_a_secret(system, &mut secrets).await;
     sign_in(system, &confidential, &mut secrets).await;
     present_bad_credentials(system, &client, &revoked, &mut secrets).await;
@@ -117,6 +118,7 @@ async fn renew(system: &System, client: &Client, tokens: &Tokens, secrets: &mut 
     let once_more = system.refresh(client, &tokens.refresh_token).await.tokens();
     secrets.add_tokens(&renewed);
     secrets.add_tokens(&once_more);
+    system.clock.advance(std::time::Duration::from_mins(1));
     system.refresh(client, &tokens.refresh_token).await.refused(400, "invalid_grant");
     assert!(!system.takes(&renewed.access_token).await);
 }
@@ -140,7 +142,10 @@ async fn remember_and_look_around(system: &System, client: &Client, secrets: &mu
     let request = browser.consent_page(&authorization).await;
     let allowed = browser.allow_for_good(system, &request).await;
     let callback = browser.sign_in(&secrets.follow("Entra ID", &allowed)).await;
-    secrets.follow("our answer", &browser.open(callback).await);
+    let answer = browser.open(callback).await;
+    secrets.follow("our answer", &answer);
+    let tokens = system.redeem(client, &answer.sent("code").unwrap()).await.tokens();
+    secrets.add_tokens(&tokens);
     let silent = browser.navigate(authorization, "none").await;
     let callback = browser.sign_in(&secrets.follow("Entra ID, silently", &silent)).await;
     secrets.follow("our silent answer", &browser.open(callback).await);

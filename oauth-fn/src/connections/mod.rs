@@ -46,24 +46,31 @@ impl Connections {
     /// Storage failed.
     pub async fn note(&self, connection: &Connection) -> Result<(), StoreError> {
         let address = connection.place().address();
-        let text = serde_json::to_vec(connection).map_err(StoreError::new)?;
-        let day = self.clock.now().day();
-        let sealed = self.sealer.seal(day, &address.place(COLUMN), &text);
-        match self.tables.insert(&address, Record::default().with(COLUMN, sealed)).await {
+        let record = self.seal(connection, &address)?;
+        match self.tables.insert(&address, record).await {
             Ok(()) | Err(PeriodError::Exists) => Ok(()),
             Err(PeriodError::Store(error)) => Err(error),
         }
     }
 
-    /// Whether the connection at `place` is noted still: nobody has revoked it.
+    /// Notes a connection once more, under the key that seals now; one that was forgotten stays so.
     ///
     /// # Errors
     /// Storage failed.
-    pub async fn stands(&self, place: &ConnectionPlace) -> Result<bool, StoreError> {
-        Ok(self.records.get(&place.address()).await?.is_some())
+    pub async fn note_again(&self, connection: &Connection) -> Result<(), StoreError> {
+        let address = connection.place().address();
+        let Some(found) = self.records.get(&address).await? else {
+            return Ok(());
+        };
+        let record = self.seal(connection, &address)?;
+        match self.records.replace(&address, record, &found.version).await {
+            // Somebody else was faster, or the user forgets it in this moment.
+            Ok(()) | Err(ReplaceError::Lost) => Ok(()),
+            Err(ReplaceError::Store(error)) => Err(error),
+        }
     }
 
-    /// Every connection of the user `user` whose session may still live, the latest first.
+    /// Every connection of the user `user` that is noted, the latest first.
     ///
     /// # Errors
     /// Storage failed.
@@ -102,25 +109,30 @@ impl Connections {
         Ok((connections, page.next))
     }
 
-    /// Whether the session of `connection` lives: it has tokens, and it was not ended.
+    /// Whether the session at `place` lives: it has tokens, and it was not ended.
     ///
     /// # Errors
     /// Storage failed.
-    pub async fn lives(&self, connection: &Connection) -> Result<bool, StoreError> {
-        let address = connection.session.address(connection.week());
-        let found = self.records.get(&address).await?;
+    pub async fn lives(&self, place: &ConnectionPlace) -> Result<bool, StoreError> {
+        let found = self.records.get(&place.session_address()).await?;
         Ok(found.is_some_and(|found| generation_of(&found.record) > 0))
     }
 
     /// Ends the session of `connection`, or its code if it is no session yet, and forgets the
-    /// connection: it is not listed any more, and no remembered consent stands on it.
+    /// connection. No remembered consent stands on it any more.
     ///
     /// # Errors
     /// Storage failed, or others change the session again and again; it may be ended again.
     pub async fn end(&self, connection: &Connection) -> Result<(), ReplaceError> {
-        let session = connection.session.address(connection.week());
-        end_session(&*self.records, &session).await?;
-        Ok(self.records.remove(&connection.place().address()).await?)
+        let place = connection.place();
+        end_session(&*self.records, &place.session_address()).await?;
+        Ok(self.records.remove(&place.address()).await?)
+    }
+
+    fn seal(&self, connection: &Connection, address: &Address) -> Result<Record, StoreError> {
+        let text = serde_json::to_vec(connection).map_err(StoreError::new)?;
+        let sealed = self.sealer.seal(self.clock.now().day(), &address.place(COLUMN), &text);
+        Ok(Record::default().with(COLUMN, sealed))
     }
 
     fn open(&self, address: &Address, found: &Versioned) -> Option<Connection> {
@@ -131,6 +143,6 @@ impl Connections {
         if read.is_err() {
             Event::Integrity { address: address.clone() }.record();
         }
-        read.ok().filter(|connection: &Connection| !connection.is_over(self.clock.now()))
+        read.ok()
     }
 }

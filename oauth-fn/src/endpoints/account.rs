@@ -49,22 +49,21 @@ pub(super) async fn act(State(app): State<App>, request: Request) -> Result<Resp
     let form = read_form(request).await?;
     let action = AccountAction::read(&form, &same_origin)
         .map_err(|_| PageError::unusable("The page was sent without anything to do."))?;
-    if action == AccountAction::SignIn {
-        let flow = Flow::Account(SignInAttempt::new(app.clock.now()));
-        let begun = begin(&app, &flow, &headers, StatusCode::SEE_OTHER).await;
-        return begun.map_err(|error| PageError::sign_in_unreachable(&error));
-    }
-    let visit = app.browsers.open_visit(&headers, app.clock.now()).ok_or_else(|| {
-        PageError::forbidden("You are not signed in here, or not for the last quarter of an hour.")
-    })?;
+    let visit = app.browsers.open_visit(&headers, app.clock.now());
     let client = match action {
-        AccountAction::SignIn | AccountAction::SignOut => {
-            Event::SignedOut { user: User::from(&visit.user) }.record();
-            return sign_out(&app, &headers).await;
+        AccountAction::SignIn => {
+            let flow = Flow::Account(SignInAttempt::new(app.clock.now()));
+            let begun = begin(&app, &flow, &headers, StatusCode::SEE_OTHER).await;
+            return begun.map_err(|error| PageError::sign_in_unreachable(&error));
         }
+        // Nobody has to be signed in to leave.
+        AccountAction::SignOut => return Ok(sign_out(&app, visit.as_ref(), &headers).await),
         AccountAction::Revoke(client) => Some(client),
         AccountAction::RevokeAll => None,
     };
+    let visit = visit.ok_or_else(|| {
+        PageError::forbidden("You are not signed in here, or not for the last quarter of an hour.")
+    })?;
     // It ends what it began to end, even if the browser goes away.
     let revoked = to_completion(revoke(app.clone(), visit.user, client)).await;
     revoked
@@ -100,11 +99,13 @@ pub(super) async fn arrive(
     Ok(redirect(StatusCode::FOUND, &app.base_url.at(PATH), cookie))
 }
 
-async fn sign_out(app: &App, headers: &HeaderMap) -> Result<Response, PageError> {
+async fn sign_out(app: &App, visit: Option<&Visit>, headers: &HeaderMap) -> Response {
+    let user = visit.map_or(User::UNKNOWN, |visit| User::from(&visit.user));
+    Event::SignedOut { user }.record();
     let back = app.base_url.url_at(PATH);
     let location = app.upstream.sign_out_url(&back).await.unwrap_or(back);
     let cookies = app.browsers.forget_everything(headers);
-    Ok(redirect(StatusCode::SEE_OTHER, location.as_str(), cookies))
+    redirect(StatusCode::SEE_OTHER, location.as_str(), cookies)
 }
 
 /// Ends the sessions of `user`, those of one client or all, with the consents that stand on them.
@@ -113,20 +114,27 @@ async fn revoke(app: App, user: Identity, client: Option<Key>) -> Result<(), Rep
     let meant = |connection: &&Connection| {
         client.as_ref().is_none_or(|client| connection.client_key() == *client)
     };
-    let mut ended = 0;
+    let (mut connections_ended, mut outcome) = (0, Ok(()));
     for connection in connections.iter().filter(meant) {
-        app.connections.end(connection).await?;
-        ended += 1;
-    }
-    let user = User::from(&user);
-    match client {
-        Some(client) => {
-            Event::ClientRevokedByUser { client: client.into(), user, connections: ended }
+        outcome = app.connections.end(connection).await;
+        if outcome.is_err() {
+            break;
         }
-        None => Event::AllRevokedByUser { user, connections: ended },
+        connections_ended += 1;
     }
-    .record();
-    Ok(())
+    // What was ended is told even where something failed on the way.
+    if outcome.is_ok() || connections_ended > 0 {
+        revoked(&user, client, connections_ended).record();
+    }
+    outcome
+}
+
+fn revoked(user: &Identity, client: Option<Key>, connections: usize) -> Event {
+    let user = User::from(user);
+    match client {
+        Some(client) => Event::ClientRevokedByUser { client: client.into(), user, connections },
+        None => Event::AllRevokedByUser { user, connections },
+    }
 }
 
 impl App {
@@ -134,7 +142,7 @@ impl App {
     async fn live_connections(&self, user: &Identity) -> Result<Vec<Connection>, StoreError> {
         let noted = self.connections.of_user(&user.user_key()).await?;
         let asked = stream::iter(noted).map(|connection| async {
-            let lives = self.connections.lives(&connection).await?;
+            let lives = self.connections.lives(&connection.place()).await?;
             Ok::<_, StoreError>(lives.then_some(connection))
         });
         let live: Vec<_> = asked.buffered(QUESTIONS_AT_ONCE).try_collect().await?;

@@ -29,6 +29,10 @@ pub(super) async fn authorize(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, AuthorizeError> {
+    // A picture on a foreign page must not make us look a client up.
+    if !matches!(only(&headers, "sec-fetch-dest"), None | Some("document")) {
+        return Err(PageError::forbidden("This address is for a browser window of its own.").into());
+    }
     let parameters = parameters(&uri)?;
     let client_id = parameters
         .get("client_id")

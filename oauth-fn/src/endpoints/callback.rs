@@ -30,13 +30,15 @@ pub(super) async fn finish(
         )
     })?;
     let answer = UpstreamAnswer::read(&parameters, &app).into_code();
-    let response = match flow {
+    let finished = match flow {
         Flow::Client(consented) => {
             let session = SessionId::derived_from(upstream_state.as_bytes());
-            code::finish(&app, session, *consented, answer, &headers).await?
+            code::finish(&app, session, *consented, answer, &headers).await
         }
-        Flow::Account(sign_in) => account::arrive(&app, &sign_in, answer).await?,
+        Flow::Account(sign_in) => account::arrive(&app, &sign_in, answer).await,
     };
+    // However it ended, it is over.
+    let response = finished.unwrap_or_else(PageError::into_response);
     Ok(with_cookies(response, app.browsers.clear_flow(&upstream_state)))
 }
 

@@ -106,7 +106,7 @@ async fn start_session(
     let user = User::from(&signed_in.identity);
     if let Approval::Remembered(connection) = consented.approval()
         && (connection.user != signed_in.identity.user_key()
-            || !app.connections.stands(connection).await?)
+            || !app.connections.lives(connection).await?)
     {
         Event::ConsentOutdated { client, user }.record();
         return Ok(Started::Nothing);

@@ -55,9 +55,9 @@ impl PageError {
                 ..Self::later(StatusCode::TOO_MANY_REQUESTS, explanation)
             },
             DocumentError::Busy
-            | DocumentError::Fetch(
-                FetchError::Client(_) | FetchError::TimedOut | FetchError::Unresolved(_),
-            ) => Self::later(StatusCode::SERVICE_UNAVAILABLE, explanation),
+            | DocumentError::Fetch(FetchError::Client(_) | FetchError::TimedOut) => {
+                Self::later(StatusCode::SERVICE_UNAVAILABLE, explanation)
+            }
             _ => Self::unusable(explanation),
         }
     }
@@ -123,13 +123,14 @@ fn explain(error: &DocumentError) -> &'static str {
         DocumentError::Fetch(error) => match error {
             FetchError::Client(_) => "The server cannot look up programs.",
             FetchError::Encoded => "The program's own description is compressed.",
-            FetchError::NotPublic => "The program's website is not on the public internet.",
+            // One and the same, so that nobody learns which names there are inside.
+            FetchError::NotPublic | FetchError::Unreachable(_) | FetchError::Unresolved(_) => {
+                "The program's website cannot be found, or not reached securely."
+            }
             FetchError::OtherType => "The program's own description is not JSON.",
             FetchError::Status(_) => "The program's website does not have its description.",
             FetchError::TimedOut => "The program's website did not answer in time.",
             FetchError::TooLarge => "The program's own description is too long.",
-            FetchError::Unreachable(_) => "The program's website cannot be reached securely.",
-            FetchError::Unresolved(_) => "The program's website cannot be found.",
         },
         DocumentError::Host => "This server does not take programs of this website.",
         DocumentError::Invalid(InvalidDocument::OtherClient) => {

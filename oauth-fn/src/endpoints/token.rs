@@ -18,7 +18,7 @@ use crate::App;
 use crate::audit::{Client, Event, User};
 use crate::clients::{AgeingRow, KnownClient};
 use crate::correlation::to_completion;
-use crate::grant::{NotTheOwner, SessionGrant};
+use crate::grant::{Connection, NotTheOwner, SessionGrant};
 use crate::grants::{CodeState, FoundRefresh, IssuedToken, IssuedTokens, Renewal, Row};
 use crate::protocol::client_authentication::{AuthenticatedClient, InvalidClient, PresentedClient};
 use crate::protocol::parameters::Parameters;
@@ -103,20 +103,23 @@ impl App {
         Ok(issued)
     }
 
-    /// A token that was replaced a moment ago gets the answer of then once more. One that was
+    /// A token that was replaced a moment ago gets the answer of then again. One that was
     /// replaced longer ago is a copy in somebody's hands, and ends the session.
     async fn refresh(&self, refresh: Refresh) -> Result<IssuedTokens, ClientError> {
         match self.find(&refresh).await? {
-            FoundRefresh::LostAnswer { row, answer, .. } => {
-                self.grants.give_out_again(row).await?;
-                Ok(repeated(&refresh, answer))
-            }
+            FoundRefresh::LostAnswer { answer, .. } => Ok(repeated(&refresh, answer)),
             FoundRefresh::Reused { row, .. } => {
                 let client = Client::named(&refresh.client_id);
                 Err(self.end_session(&row, Event::RefreshReused { client }).await)
             }
             FoundRefresh::Renewable { renewal, grant } => {
-                self.renew(&refresh, renewal, grant).await
+                let older = self.grants.is_of_older_key(refresh.refresh_token.expose_secret());
+                let connection = older.then(|| grant.connection(renewal.session()));
+                let issued = self.renew(&refresh, renewal, grant).await?;
+                if let Some(connection) = connection {
+                    self.note_again(&connection).await;
+                }
+                Ok(issued)
             }
         }
     }
@@ -192,10 +195,20 @@ impl App {
         }
     }
 
+    /// The key under which the connection was noted may go soon, and the session lives on: its user
+    /// has to find it still.
+    async fn note_again(&self, connection: &Connection) {
+        if let Err(error) = self.connections.note_again(connection).await {
+            tracing::warn!(error = %ErrorChain(&error), "a connection was not noted again");
+        }
+    }
+
     async fn end_session(&self, row: &Row, event: Event) -> ClientError {
-        event.record();
         match self.grants.end(row).await {
-            Ok(()) => ClientError::invalid_grant(),
+            Ok(()) => {
+                event.record();
+                ClientError::invalid_grant()
+            }
             Err(error) => error.into(),
         }
     }

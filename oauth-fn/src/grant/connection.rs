@@ -6,9 +6,6 @@ use shared::scope::Scopes;
 use shared::session::{ExpiryWeek, Identity, SessionId};
 use shared::storage::{Address, Key};
 
-use super::{ACCESS_TOKEN_LIFETIME, FLOW_LIFETIME};
-use crate::protocol::client_metadata::RefreshTokens;
-
 /// A sign-in of a user through a client.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Connection {
@@ -24,8 +21,6 @@ pub struct Connection {
     pub client_name: String,
     /// What the user allowed.
     pub scopes: Scopes,
-    /// Whether the session can be renewed.
-    pub refresh_tokens: RefreshTokens,
     /// When it was allowed.
     pub since: UnixTime,
 }
@@ -38,16 +33,7 @@ impl Connection {
 
     /// Where its row lies.
     pub fn place(&self) -> ConnectionPlace {
-        ConnectionPlace { user: self.user.user_key(), row: row_of(self.session), week: self.week() }
-    }
-
-    /// Whether its session is over for certain; the session's own row may tell that it ended sooner.
-    pub fn is_over(&self, now: UnixTime) -> bool {
-        let ends_at = match self.refresh_tokens {
-            RefreshTokens::Issued => self.ends_at,
-            RefreshTokens::Withheld => self.since.plus(FLOW_LIFETIME + ACCESS_TOKEN_LIFETIME),
-        };
-        ends_at <= now
+        ConnectionPlace { user: self.user.user_key(), session: self.session, week: self.week() }
     }
 
     /// What stands for its client where the identifier itself is too long, or too much.
@@ -61,23 +47,27 @@ pub fn client_key(id: &str) -> Key {
     Key::digest("client-id", &[id.as_bytes()])
 }
 
-fn row_of(session: SessionId) -> Key {
-    Key::digest("connection", &[session.as_bytes()])
-}
-
 /// Where the row of a connection lies. It says whose it is, and opens nothing.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ConnectionPlace {
     /// The key of its user.
     pub user: Key,
-    row: Key,
+    session: SessionId,
     week: ExpiryWeek,
 }
 
 impl ConnectionPlace {
     /// The address of the row.
     pub fn address(&self) -> Address {
-        let Self { user, row, week } = self.clone();
-        Address { table: week.users_table(), partition: user, row }
+        Address {
+            table: self.week.users_table(),
+            partition: self.user.clone(),
+            row: Key::digest("connection", &[self.session.as_bytes()]),
+        }
+    }
+
+    /// The address of the session's own row.
+    pub fn session_address(&self) -> Address {
+        self.session.address(self.week)
     }
 }

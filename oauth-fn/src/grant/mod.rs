@@ -21,7 +21,9 @@ use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::token_request::CodeExchange;
 
 pub use connection::{Connection, ConnectionPlace, client_key};
-pub use remembered_consent::{REMEMBERED_FOR, RememberedApproval, RememberedConsents};
+pub use remembered_consent::{
+    REMEMBERED_FOR, RememberedApproval, RememberedConsents, may_be_remembered,
+};
 pub use session::{
     ACCESS_TOKEN_LIFETIME, EntraRefreshToken, REFRESH_GRACE, REFRESH_TOKEN_LIFETIME, Renewed,
     SessionGrant, UpstreamTokens,
@@ -134,7 +136,6 @@ impl Consented {
             client_id: request.client_id.clone(),
             client_name: request.client_name.clone(),
             scopes: request.scopes.clone(),
-            refresh_tokens: request.refresh_tokens,
             since: self.sign_in.began_at(),
         };
         let fulfilled = Fulfilled {

@@ -11,18 +11,19 @@ use super::ConnectionPlace;
 use crate::protocol::authorization_request::AuthorizationRequest;
 use crate::protocol::consent::OwnNavigation;
 use crate::protocol::prompt::Prompt;
+use crate::protocol::redirect_uri::Receiver;
 
 /// How long a consent is remembered, counted from the moment that it was given.
 pub const REMEMBERED_FOR: Duration = Duration::from_hours(30 * 24);
 /// So many fit into a cookie with room to spare; of more, the oldest are forgotten.
-const MOST: usize = 12;
+const MOST: usize = 10;
 
 /// What a browser remembers, the newest first.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct RememberedConsents(Vec<RememberedConsent>);
 
 /// A consent that was given in this browser. It stands on the connection that it was given for:
-/// when that is revoked, it is worth nothing.
+/// when that session ends, it is worth nothing.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 struct RememberedConsent {
     question: Key,
@@ -46,7 +47,7 @@ impl RememberedConsents {
         _: &OwnNavigation,
         now: UnixTime,
     ) -> Option<RememberedApproval> {
-        if request.prompts.contains(Prompt::Consent) {
+        if request.prompts.contains(Prompt::Consent) || !may_be_remembered(request) {
             return None;
         }
         let question = question(request, resource);
@@ -69,6 +70,9 @@ impl RememberedConsents {
         given_at: UnixTime,
     ) -> Self {
         let (question, scopes) = (question(request, resource), request.scopes.clone());
+        if !may_be_remembered(request) {
+            return self;
+        }
         let new = RememberedConsent { question, scopes, given_at, connection };
         let others = self.0.into_iter().filter(|other| {
             // Another user of this browser keeps an own consent.
@@ -88,6 +92,13 @@ impl RememberedConsents {
     }
 }
 
+/// Whether a consent to what is asked may be remembered: only where the answer goes to a website.
+/// Any program on the user's machine can claim to be another one there, and the answer to a request
+/// that nobody saw could be its (RFC 8252 section 8.6).
+pub fn may_be_remembered(request: &AuthorizationRequest) -> bool {
+    matches!(request.destination.redirect_uri().receiver(), Receiver::Host(_))
+}
+
 /// Proof that this browser remembers a consent to what is asked, given at this connection. Only
 /// [`RememberedConsents::approval`] makes one. Whether its user is the one who signs in, and
 /// whether the connection was revoked meanwhile, is seen after the sign-in.
@@ -95,11 +106,9 @@ impl RememberedConsents {
 #[must_use]
 pub struct RememberedApproval(pub(super) ConnectionPlace);
 
-/// Which client asks, where the answer goes, and for which resource. The port of a loopback
-/// address counts for nothing, since each run of a native application takes another (RFC 8252
-/// section 7.3).
+/// Which client asks, where the answer goes, and for which resource.
 fn question(request: &AuthorizationRequest, resource: &str) -> Key {
-    let redirect_uri = request.destination.redirect_uri().clone().without_loopback_port();
+    let redirect_uri = request.destination.redirect_uri();
     let parts = [request.client_id.as_str(), redirect_uri.as_str(), resource];
     Key::digest("consent", &parts.map(str::as_bytes))
 }

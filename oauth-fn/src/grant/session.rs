@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use shared::clock::UnixTime;
 use shared::scope::Scopes;
 use shared::secret::inside_seal;
-use shared::session::{EntraAccessToken, Identity};
+use shared::session::{EntraAccessToken, Identity, SessionId};
+
+use super::{Connection, SESSION_LIFETIME};
 
 /// How long a session may be renewed after its last use.
 pub const REFRESH_TOKEN_LIFETIME: Duration = Duration::from_hours(14 * 24);
@@ -55,6 +57,19 @@ impl SessionGrant {
     pub fn narrowed(&self, wanted: Option<Scopes>) -> Option<Scopes> {
         let scopes = wanted.unwrap_or_else(|| self.scopes.clone());
         self.scopes.covers(&scopes).then_some(scopes)
+    }
+
+    /// What is noted of the sign-in that the session `session` came from.
+    pub fn connection(&self, session: SessionId) -> Connection {
+        Connection {
+            session,
+            ends_at: self.ends_at,
+            user: self.identity.clone(),
+            client_id: self.client_id.clone(),
+            client_name: self.client_name.clone(),
+            scopes: self.scopes.clone(),
+            since: self.ends_at.minus(SESSION_LIFETIME),
+        }
     }
 
     /// Entra ID has renewed its side: the session goes on with `granted_scopes`.

@@ -1,7 +1,7 @@
 //! Grants by token: the row while the session lives, and its end.
 
 use shared::clock::UnixTime;
-use shared::session::{Identity, Token, generation_of};
+use shared::session::{Identity, SessionId, Token, generation_of};
 use shared::storage::{Address, InsertError, Record, RecordStore, ReplaceError, StoreError};
 
 use super::columns::{PREVIOUS, PreviousColumn, UPSTREAM};
@@ -28,6 +28,12 @@ impl Grants {
         };
         let row = Row { address, record: found.record, version: found.version };
         Ok(self.standing(token, row, now))
+    }
+
+    /// Whether a refresh token was sealed under a key that is about to go, as what was noted of its
+    /// session may be.
+    pub fn is_of_older_key(&self, presented: &str) -> bool {
+        !self.refresh_tokens.is_current(presented)
     }
 
     fn standing(&self, token: Token<Refresh>, row: Row, now: UnixTime) -> Option<FoundRefresh> {
@@ -68,15 +74,6 @@ impl Grants {
         let record = self.upstream_column.write(record, PREVIOUS, &token, &previous);
         self.records.replace(&row.address, record, &row.version).await?;
         Ok(answer)
-    }
-
-    /// Forgets the answer that is kept for a lost one: it is given out again once only.
-    ///
-    /// # Errors
-    /// The row changed in the same moment, or storage failed.
-    pub async fn give_out_again(&self, row: Row) -> Result<(), ReplaceError> {
-        let record = row.record.without(PREVIOUS);
-        self.records.replace(&row.address, record, &row.version).await
     }
 
     /// Ends the session of a row: none of its tokens opens anything any more.
@@ -223,5 +220,10 @@ impl Renewal {
     /// The row of the session.
     pub fn row(&self) -> &Row {
         &self.row
+    }
+
+    /// The session.
+    pub fn session(&self) -> SessionId {
+        self.token.session
     }
 }

@@ -25,8 +25,10 @@ impl AccountAction {
     /// There is none, an unknown one, or one that does not say for which client.
     pub fn read(form: &Parameters, _: &SameOrigin) -> Result<Self, NoAction> {
         match (form.get("action"), form.get("client")) {
-            // It is compared with keys of ours and used for nothing else.
-            (Some("revoke"), Some(client)) => Ok(Self::Revoke(Key::from_store(client.to_owned()))),
+            // It is compared with keys of ours, and named in the audit.
+            (Some("revoke"), Some(client)) => {
+                Key::parse_digest(client).map(Self::Revoke).ok_or(NoAction)
+            }
             (Some("revoke-all"), None) => Ok(Self::RevokeAll),
             (Some("sign-in"), None) => Ok(Self::SignIn),
             (Some("sign-out"), None) => Ok(Self::SignOut),
@@ -54,9 +56,15 @@ mod tests {
 
     #[test]
     fn each_button_has_its_action_and_nothing_else_is_one() {
-        let revoke = AccountAction::Revoke(Key::from_store("c".to_owned()));
+        let revoke = AccountAction::Revoke(Key::digest("client-id", &[b"c"]));
+        let AccountAction::Revoke(key) = &revoke else {
+            panic!("it is a revocation");
+        };
+        let form = format!("action=revoke&client={}", key.as_str());
+        assert_eq!(read(&form), Ok(revoke.clone()));
         for (form, expected) in [
-            ("action=revoke&client=c", Ok(revoke)),
+            ("action=revoke&client=c", Err(NoAction)),
+            ("action=revoke&client=%0A%1B%5B2J", Err(NoAction)),
             ("action=revoke-all", Ok(AccountAction::RevokeAll)),
             ("action=sign-in", Ok(AccountAction::SignIn)),
             ("action=sign-out", Ok(AccountAction::SignOut)),

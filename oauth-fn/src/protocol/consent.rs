@@ -30,9 +30,9 @@ impl SameOrigin {
 #[error("the answer did not come from this server's consent page")]
 pub struct CrossSite;
 
-/// Proof that the user came by themselves: by an application that opened the browser, an address
-/// that was typed, or a link of ours. No other page sent them, not even one of a sibling domain.
-/// Only [`OwnNavigation::check`] makes one.
+/// Proof that the user came by themselves: by an application that opened the browser, or an address
+/// that was typed. No page sent them: not one of a sibling domain, and not one of ours, which may
+/// have been led there. Only [`OwnNavigation::check`] makes one.
 #[derive(Debug)]
 #[must_use]
 pub struct OwnNavigation(());
@@ -41,8 +41,8 @@ impl OwnNavigation {
     /// Judges what the browser says of a navigation (Fetch Metadata Request Headers: `site`,
     /// `mode` and `dest`). A browser that says nothing proves nothing.
     pub fn check(site: Option<&str>, mode: Option<&str>, dest: Option<&str>) -> Option<Self> {
-        let own = matches!(site, Some("none" | "same-origin"));
-        (own && mode == Some("navigate") && dest == Some("document")).then_some(Self(()))
+        let own = site == Some("none") && mode == Some("navigate") && dest == Some("document");
+        own.then_some(Self(()))
     }
 }
 

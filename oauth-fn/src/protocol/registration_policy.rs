@@ -1,7 +1,8 @@
 //! Which redirect URIs this server lets clients register: a matter of settings, where
 //! [`RedirectUri`] is a matter of form.
 
-use url::Host;
+use shared::base_url::PublicBaseUrl;
+use url::{Host, Origin};
 
 use super::redirect_uri::{Receiver, RedirectUri, is_private_use};
 
@@ -17,14 +18,25 @@ pub struct RegistrationPolicy {
     pub hosts: AllowedHosts,
     /// Which applications by a scheme of their own.
     pub schemes: AllowedSchemes,
+    /// Our own origin, once it is known: a client has no business there.
+    pub own_origin: Option<Origin>,
 }
 
 impl RegistrationPolicy {
+    /// These rules for the server at `base_url`.
+    #[must_use]
+    pub fn at(self, base_url: &PublicBaseUrl) -> Self {
+        Self { own_origin: Some(base_url.url_at("/").origin()), ..self }
+    }
+
     /// Checks where `uri` leads.
     ///
     /// # Errors
     /// The rule that keeps users from there.
     pub fn check(&self, uri: &RedirectUri) -> Result<(), OutsidePolicy> {
+        if self.own_origin.as_ref() == Some(&uri.as_url().origin()) {
+            return Err(OutsidePolicy::OwnOrigin);
+        }
         let (allowed, rule) = match uri.receiver() {
             Receiver::ThisMachine => {
                 (self.hosts.loopback == Loopback::Allowed, OutsidePolicy::Loopback)
@@ -154,6 +166,9 @@ pub enum OutsidePolicy {
     /// It leads to the user's own machine, and that is refused.
     #[error("this server does not allow loopback redirect URIs (REGISTRATION_REDIRECT_HOSTS)")]
     Loopback,
+    /// It leads back to this server, which would take its answer for a request.
+    #[error("a redirect URI must not lead to this server itself")]
+    OwnOrigin,
     /// Its scheme is neither known nor listed.
     #[error("this server does not allow the scheme of this redirect URI (REGISTRATION_SCHEMES)")]
     Scheme,
@@ -184,12 +199,27 @@ mod tests {
         let policy = RegistrationPolicy {
             hosts: AllowedHosts::try_from(hosts).unwrap(),
             schemes: AllowedSchemes::try_from(schemes).unwrap(),
+            own_origin: None,
         };
         policy.check(&RedirectUri::try_from(uri.to_owned()).unwrap())
     }
 
     fn check_default(uri: &str) -> Result<(), OutsidePolicy> {
         RegistrationPolicy::default().check(&RedirectUri::try_from(uri.to_owned()).unwrap())
+    }
+
+    #[test]
+    fn a_redirect_uri_does_not_lead_back_to_this_server() {
+        let base_url = PublicBaseUrl::try_from("https://gw.example.com").unwrap();
+        let policy = RegistrationPolicy::default().at(&base_url);
+        let check = |uri: &str| policy.check(&RedirectUri::try_from(uri.to_owned()).unwrap());
+
+        for uri in ["https://gw.example.com/authorize", "https://gw.example.com/oauth-callback?x=y"]
+        {
+            assert_eq!(check(uri), Err(OutsidePolicy::OwnOrigin), "{uri}");
+        }
+        assert_eq!(check("https://gw.example.com:8443/authorize"), Ok(()));
+        assert_eq!(check("https://app.gw.example.com/cb"), Ok(()));
     }
 
     #[test]

@@ -151,6 +151,9 @@ impl Upstream {
         token: &EntraRefreshToken,
         user: &Identity,
     ) -> Result<UpstreamTokens, UpstreamError> {
+        if !self.config.allowed_tenants.contains(&user.tenant_id) {
+            return Err(UpstreamError::ForeignTenant);
+        }
         let provider = self.provider().await?;
         let refresh_token = RefreshToken::new(token.0.expose_secret().to_owned());
         let answer = self

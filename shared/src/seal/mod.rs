@@ -142,6 +142,11 @@ impl Sealer {
         Ok(split_header(text)?.1)
     }
 
+    /// Whether `sealed` names the key that seals now, and not one that only opens still.
+    pub fn is_current(&self, sealed: &[u8]) -> bool {
+        split_header(sealed).is_ok_and(|(id, _)| id == self.first.id.as_bytes())
+    }
+
     fn seal_under(
         &self,
         secret: Option<&Secret>,

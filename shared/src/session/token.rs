@@ -139,16 +139,25 @@ impl<K: TokenKind> TokenSealer<K> {
         if token.expires_at <= now { Err(RefusedToken::Expired) } else { Ok(token) }
     }
 
+    /// Whether a token names the key that seals now, and not one that only opens still.
+    pub fn is_current(&self, presented: &str) -> bool {
+        decode::<K>(presented).is_some_and(|sealed| self.sealer.is_current(&sealed))
+    }
+
     fn read(&self, presented: &str) -> Option<Token<K>> {
-        let encoded = presented.strip_prefix(K::PREFIX).filter(|text| text.len() <= LONGEST)?;
-        let sealed = BASE64URL_NOPAD.decode(encoded.as_bytes()).ok()?;
-        let opened = self.sealer.open(&self.place(), &sealed).ok()?;
+        let opened = self.sealer.open(&self.place(), &decode::<K>(presented)?).ok()?;
         Token::from_opened(&opened)
     }
 
     fn place(&self) -> [&[u8]; 2] {
         [K::PREFIX.as_bytes(), self.issuer.as_bytes()]
     }
+}
+
+/// What is sealed in the text of a token.
+fn decode<K: TokenKind>(presented: &str) -> Option<Vec<u8>> {
+    let encoded = presented.strip_prefix(K::PREFIX).filter(|text| text.len() <= LONGEST)?;
+    BASE64URL_NOPAD.decode(encoded.as_bytes()).ok()
 }
 
 /// Why a token is refused before storage is asked.

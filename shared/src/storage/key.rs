@@ -23,6 +23,13 @@ impl Key {
         Self(Cow::Owned(Fingerprint::of(label, parts).to_key()))
     }
 
+    /// The digest that `text` is the whole of, if it can be one: such a key may be compared.
+    pub fn parse_digest(text: &str) -> Option<Self> {
+        let digest =
+            text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v'));
+        digest.then(|| Self(Cow::Owned(text.to_owned())))
+    }
+
     /// A key that an implementation read back from its store.
     pub fn from_store(text: String) -> Self {
         Self(Cow::Owned(text))

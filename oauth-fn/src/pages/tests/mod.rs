@@ -18,7 +18,6 @@ use crate::grant::Connection;
 use crate::pages::{
     AccountPage, ClientSetup, ConnectedClient, ConsentPage, ErrorPage, LandingPage,
 };
-use crate::protocol::client_metadata::RefreshTokens;
 
 const BASE_URL: &str = "https://gateway.example.com";
 
@@ -74,7 +73,6 @@ fn account(user: &str, client: &str) -> Response {
         client_id: client.to_owned(),
         client_name: client.to_owned(),
         scopes: Scopes::all(),
-        refresh_tokens: RefreshTokens::Issued,
         since: now,
     };
     let clients = vec![ConnectedClient::of(&connection)];
@@ -262,7 +260,8 @@ async fn a_hostile_redirect_uri_changes_no_element() {
 
 #[tokio::test]
 async fn the_consent_form_posts_the_request_with_either_decision() {
-    let document = document(ordinary_consent()).await;
+    let page = consent("Claude", "https://claude.ai/api/callback", "c2VhbGVk");
+    let document = document(page).await;
 
     assert_eq!(attributes(&document, "form", "action"), ["/consent"]);
     assert_eq!(attributes(&document, "form", "method"), ["post"]);
@@ -338,6 +337,15 @@ async fn a_client_that_is_known_by_its_website_is_shown_with_it() {
     assert_eq!(texts(&site, ".warning"), Vec::<String>::new());
     let warning = texts(&local, ".warning").concat();
     assert!(warning.ends_with("Every program here can claim to be the one of app.example."));
+}
+
+#[tokio::test]
+async fn a_program_on_this_computer_or_an_app_cannot_be_remembered() {
+    for redirect_uri in ["http://localhost:53122/callback", "cursor://anysphere.cursor-mcp/oauth"] {
+        let document = document(consent("Cursor", redirect_uri, "x")).await;
+
+        assert_eq!(attributes(&document, "form input", "name"), ["request"]);
+    }
 }
 
 #[tokio::test]
