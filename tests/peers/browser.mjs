@@ -1,6 +1,6 @@
 // A real browser, without JavaScript: consents by keyboard, signs in by mouse, comes back with a
-// code, which is redeemed. A website is remembered where its user wants that, and its user looks after
-// what is connected. Its pages must load nothing and break no policy of their own.
+// code, which is redeemed. A website is remembered where its user wants that, and its user looks
+// after what is connected. Its pages must load nothing and break no policy of their own.
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
