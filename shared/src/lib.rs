@@ -3,6 +3,7 @@
 
 pub mod azure;
 pub mod base_url;
+pub mod client_assertion;
 pub mod clock;
 pub mod config;
 pub mod scope;

@@ -26,7 +26,7 @@ pub fn port(settings: &mut Settings<'_>) -> Option<u16> {
 pub async fn serve(router: Router, port: u16) -> Result<(), ServeError> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let listener = bind(address).await?;
-    tracing::info!(%address, "serving");
+    tracing::info!(address = %listener.local_addr()?, "serving");
     axum::serve(listener, router).with_graceful_shutdown(told_to_stop()).await?;
     Ok(())
 }

@@ -2,17 +2,13 @@
 
 use std::fmt;
 use std::future::Future;
-use std::time::Duration;
 
 use url::Url;
 
 use super::shared_key::AZURITE_ACCOUNT;
-use super::{Operation, StorageFault};
+use super::{DEADLINE, Operation, StorageFault};
 use crate::base_url::is_loopback;
 use crate::config::Settings;
-
-/// How long one call may take in all: its tries, the pauses between them, and the token before it.
-const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A service of Azure Storage.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

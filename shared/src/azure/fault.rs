@@ -73,7 +73,7 @@ impl Cause {
                 code: raw_response.as_deref().and_then(error_code).unwrap_or_default(),
                 role: operation.role,
             },
-            ErrorKind::Credential => Self::NoToken(root(error)),
+            ErrorKind::Credential => Self::NoToken(without_token(error)),
             ErrorKind::Connection | ErrorKind::Io => Self::NoAnswer(root(error)),
             _ => Self::Unreadable(root(error)),
         }
@@ -113,6 +113,29 @@ fn error_code(response: &RawResponse) -> Option<String> {
     }
     let header = response.headers().get_optional_string(&ERROR_CODE);
     header.or_else(|| Some(serde_json::from_slice::<Body>(response.body()).ok()?.error.code))
+}
+
+/// Why there is no token: the identity endpoint's status, as its body is nobody's business, or what
+/// came before an answer.
+pub(super) fn without_token(error: &azure_core::Error) -> String {
+    match answered(error) {
+        Some(400) => "the identity is not assigned to this app".to_owned(),
+        Some(status) => format!("the identity endpoint answers {status}"),
+        None => root(error),
+    }
+}
+
+/// The status of the answer that is among the causes.
+fn answered(error: &azure_core::Error) -> Option<u16> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(current) = cause {
+        let kind = current.downcast_ref::<azure_core::Error>().map(azure_core::Error::kind);
+        if let Some(ErrorKind::HttpResponse { status, .. }) = kind {
+            return Some(**status);
+        }
+        cause = current.source();
+    }
+    None
 }
 
 /// The innermost cause. The layers above it add URLs and remarks on retries.
@@ -200,5 +223,26 @@ mod tests {
                 .to_string()
                 .contains("AZURE_CLIENT_ID, or of `az login` on a laptop (not assigned)")
         );
+    }
+
+    #[test]
+    fn of_an_identity_endpoint_that_answers_otherwise_only_the_status_is_told() {
+        let refused = |status| {
+            let answer = answer(status, Headers::new(), "secret-body");
+            let credential = azure_core::Error::with_error(
+                ErrorKind::Credential,
+                azure_core::Error::with_error(
+                    ErrorKind::Other,
+                    answer,
+                    "The request failed: secret-body",
+                ),
+                "failed: secret-body",
+            );
+            fault(&credential).to_string()
+        };
+
+        assert!(refused(500).contains("the identity endpoint answers 500"), "{}", refused(500));
+        assert!(refused(400).contains("the identity is not assigned"), "{}", refused(400));
+        assert!(!refused(500).contains("secret-body"));
     }
 }

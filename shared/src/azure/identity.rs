@@ -30,7 +30,10 @@ impl AzureIdentity {
         match settings.optional("IDENTITY_ENDPOINT", Platform::Laptop, offered)? {
             Platform::Laptop => Some(Self::Developer),
             Platform::OffersIdentities => {
-                settings.required("AZURE_CLIENT_ID", client_id).map(Self::Managed)
+                // Without it the endpoint refuses, and the library looks for another one.
+                let header = settings.required("IDENTITY_HEADER", offered);
+                let client_id = settings.required("AZURE_CLIENT_ID", client_id);
+                header.and(client_id).map(Self::Managed)
             }
         }
     }
@@ -74,6 +77,7 @@ mod tests {
     fn azure_functions_vouches_for_the_identity_that_the_settings_name() {
         let identity = read([
             ("IDENTITY_ENDPOINT", "http://127.0.0.1:42/msi/token"),
+            ("IDENTITY_HEADER", "secret"),
             ("AZURE_CLIENT_ID", "7d1ea1e6-3b34-4cd7-a53d-a2a9a4ed0e6a"),
         ]);
 
@@ -87,9 +91,10 @@ mod tests {
     }
 
     #[test]
-    fn azure_functions_without_a_client_id_is_a_fault() {
+    fn azure_functions_without_a_client_id_or_without_its_header_is_a_fault() {
         let faults = read([("IDENTITY_ENDPOINT", "http://127.0.0.1:42/msi/token")]).unwrap_err();
 
         assert!(faults.contains("AZURE_CLIENT_ID is missing"), "{faults}");
+        assert!(faults.contains("IDENTITY_HEADER is missing"), "{faults}");
     }
 }

@@ -1,5 +1,6 @@
 //! The door to Azure: who this process is, where its storage lies, and the HTTP client under both.
 
+mod assertion;
 mod endpoint;
 mod fault;
 mod identity;
@@ -9,15 +10,23 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use azure_core::credentials::TokenCredential;
 use azure_core::http::policies::Policy;
 use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
 use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport};
 
+pub use assertion::{AssertionAudience, InvalidAudience};
 pub use endpoint::{InvalidEndpoint, StorageEndpoint, StorageService};
 pub use fault::{Operation, StorageFault};
 pub use identity::AzureIdentity;
 
+use assertion::IdentityAssertions;
 use shared_key::SharedKeyPolicy;
+
+use crate::client_assertion::ClientAssertions;
+
+/// How long one call may take in all: its tries, the pauses between them, and the token before it.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long one try of a request may take, from connecting to the last byte.
 const TRY: Duration = Duration::from_secs(5);
@@ -51,6 +60,7 @@ pub fn http_client() -> Result<reqwest::Client, SetUpError> {
 #[derive(Clone, Debug)]
 pub struct Azure {
     transport: Transport,
+    credential: Arc<dyn TokenCredential>,
     identity: Arc<dyn Policy>,
 }
 
@@ -67,8 +77,14 @@ impl Azure {
             ..ClientOptions::default()
         };
         let credential = identity.credential(options).map_err(SetUpError::new)?;
-        let identity = BearerTokenAuthorizationPolicy::new(credential, [STORAGE_SCOPE]);
-        Ok(Self { transport, identity: Arc::new(identity) })
+        let for_storage = Arc::clone(&credential);
+        let identity = BearerTokenAuthorizationPolicy::new(for_storage, [STORAGE_SCOPE]);
+        Ok(Self { transport, credential, identity: Arc::new(identity) })
+    }
+
+    /// What the identity states of us for `audience`. Nothing is sent before the first one is needed.
+    pub fn client_assertions(&self, audience: AssertionAudience) -> Arc<dyn ClientAssertions> {
+        Arc::new(IdentityAssertions::new(Arc::clone(&self.credential), audience))
     }
 
     /// How a client of `endpoint` proves who it is, sends, and tries again.

@@ -1,0 +1,231 @@
+//! What our identity in Azure states of us for an application in Entra ID: its token for the
+//! audience of such exchanges. The application trusts it by a federated identity credential.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use azure_core::credentials::{AccessToken, TokenCredential};
+
+use super::DEADLINE;
+use super::fault::without_token;
+use crate::client_assertion::{ClientAssertion, ClientAssertions, NoAssertion};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Settings;
+
+/// How many seconds an assertion must have left: Entra ID is asked within them.
+const LEAST_LEFT: i64 = 60;
+
+/// Whom an assertion is for. Each cloud has its own.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AssertionAudience(String);
+
+impl AssertionAudience {
+    /// The audience in `UPSTREAM_ASSERTION_AUDIENCE`, or that of the public cloud.
+    pub fn read(settings: &mut Settings<'_>) -> Option<Self> {
+        settings.optional("UPSTREAM_ASSERTION_AUDIENCE", Self::default(), |text| {
+            let name = text.strip_prefix("api://").unwrap_or_default();
+            let named = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            if named { Ok(Self(text.to_owned())) } else { Err(InvalidAudience) }
+        })
+    }
+}
+
+impl Default for AssertionAudience {
+    fn default() -> Self {
+        Self("api://AzureADTokenExchange".to_owned())
+    }
+}
+
+impl fmt::Display for AssertionAudience {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The text is not an audience of assertions.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("must be as in the federated identity credential, such as api://AzureADTokenExchangeUSGov")]
+pub struct InvalidAudience;
+
+/// Assertions by the identity that a process has in Azure. The credential keeps a token and asks
+/// for the next one five minutes before its end; in these, the old one serves if none is given.
+#[derive(Debug)]
+pub(super) struct IdentityAssertions {
+    credential: Arc<dyn TokenCredential>,
+    audience: AssertionAudience,
+    newest: Mutex<Option<AccessToken>>,
+}
+
+impl IdentityAssertions {
+    pub(super) fn new(credential: Arc<dyn TokenCredential>, audience: AssertionAudience) -> Self {
+        Self { credential, audience, newest: Mutex::default() }
+    }
+
+    /// A token of the identity. Who waits for another one's attempt does not wait forever.
+    async fn ask(&self) -> Result<AccessToken, Cause> {
+        let scope = format!("{}/.default", self.audience);
+        let scopes = [scope.as_str()];
+        let asked = self.credential.get_token(&scopes, None);
+        let token = tokio::time::timeout(DEADLINE, asked).await.map_err(|_| Cause::TimedOut)?;
+        token.map_err(|error| Cause::Refused(without_token(&error)))
+    }
+
+    fn keep(&self, token: &AccessToken) {
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+    }
+
+    fn kept(&self) -> Option<AccessToken> {
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        newest.filter(|token| {
+            let now = i64::try_from(SystemClock.now().as_secs()).unwrap_or(i64::MAX);
+            token.expires_on.unix_timestamp() >= now.saturating_add(LEAST_LEFT)
+        })
+    }
+}
+
+#[async_trait]
+impl ClientAssertions for IdentityAssertions {
+    async fn client_assertion(&self) -> Result<ClientAssertion, NoAssertion> {
+        let token = match self.ask().await {
+            Ok(token) => {
+                self.keep(&token);
+                token
+            }
+            Err(cause) => {
+                let audience = self.audience.clone();
+                self.kept().ok_or_else(|| NoAssertion::new(NoToken { audience, cause }))?
+            }
+        };
+        Ok(ClientAssertion::new(token.token.secret().into()))
+    }
+}
+
+/// Why the identity states nothing.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no token for {audience} of the identity AZURE_CLIENT_ID, or of `az login` on a laptop ({cause})"
+)]
+struct NoToken {
+    audience: AssertionAudience,
+    cause: Cause,
+}
+
+#[derive(Debug)]
+enum Cause {
+    Refused(String),
+    TimedOut,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(cause) => formatter.write_str(cause),
+            Self::TimedOut => formatter.write_str("no answer in time"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use azure_core::credentials::TokenRequestOptions;
+    use azure_core::error::ErrorKind;
+    use azure_core::time::{Duration, OffsetDateTime};
+
+    use super::*;
+    use crate::telemetry::ErrorChain;
+
+    /// Gives tokens with so many seconds left, one after the other, and then no more.
+    #[derive(Debug)]
+    struct Scripted(Mutex<VecDeque<i64>>);
+
+    #[async_trait]
+    impl TokenCredential for Scripted {
+        async fn get_token(
+            &self,
+            scopes: &[&str],
+            _: Option<TokenRequestOptions<'_>>,
+        ) -> azure_core::Result<AccessToken> {
+            let left = self.0.lock().unwrap().pop_front();
+            let left = left.ok_or_else(|| {
+                azure_core::Error::with_message(ErrorKind::Credential, "away".to_owned())
+            })?;
+            let now = i64::try_from(SystemClock.now().as_secs()).unwrap();
+            let expires_on = OffsetDateTime::from_unix_timestamp(now).unwrap();
+            let text = format!("{} for {left}", scopes[0]);
+            Ok(AccessToken::new(text, expires_on + Duration::seconds(left)))
+        }
+    }
+
+    fn assertions(left: &[i64]) -> IdentityAssertions {
+        let credential = Scripted(Mutex::new(left.iter().copied().collect()));
+        IdentityAssertions::new(Arc::new(credential), AssertionAudience::default())
+    }
+
+    fn audience(text: &str) -> Option<String> {
+        let env = [("UPSTREAM_ASSERTION_AUDIENCE", text)];
+        AssertionAudience::read(&mut Settings::new(&env)).map(|audience| audience.to_string())
+    }
+
+    #[tokio::test]
+    async fn while_no_new_token_is_given_the_old_one_serves_to_its_last_minute() {
+        for (left, serves) in [(200, true), (LEAST_LEFT + 5, true), (LEAST_LEFT - 1, false)] {
+            let assertions = assertions(&[left]);
+
+            let (first, second) =
+                (assertions.client_assertion().await, assertions.client_assertion().await);
+
+            assert_eq!(
+                first.unwrap().expose(),
+                format!("api://AzureADTokenExchange/.default for {left}")
+            );
+            assert_eq!(second.is_ok(), serves, "{left}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_newest_token_is_the_one_that_is_sent() {
+        let assertions = assertions(&[200, 300]);
+
+        let texts = [
+            assertions.client_assertion().await.unwrap(),
+            assertions.client_assertion().await.unwrap(),
+            assertions.client_assertion().await.unwrap(),
+        ];
+
+        let ends = texts.map(|text| text.expose().rsplit_once(' ').unwrap().1.to_owned());
+        assert_eq!(ends, ["200", "300", "300"]);
+    }
+
+    #[tokio::test]
+    async fn the_log_hears_which_identity_has_no_token_for_whom() {
+        let error = assertions(&[]).client_assertion().await.unwrap_err();
+
+        assert_eq!(
+            ErrorChain(&error).to_string(),
+            "there is no client assertion: no token for api://AzureADTokenExchange of the identity \
+             AZURE_CLIENT_ID, or of `az login` on a laptop (away)"
+        );
+    }
+
+    #[test]
+    fn each_cloud_has_its_audience_and_the_public_one_is_taken_where_none_is_set() {
+        assert_eq!(audience("").as_deref(), Some("api://AzureADTokenExchange"));
+        for cloud in ["api://AzureADTokenExchangeUSGov", "api://AzureADTokenExchangeChina"] {
+            assert_eq!(audience(cloud).as_deref(), Some(cloud));
+        }
+        for text in ["AzureADTokenExchange", "api://", "api://a/.default", "api://a b", "https://a"]
+        {
+            assert_eq!(audience(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_assertion_does_not_show_itself() {
+        let assertion = ClientAssertion::new("header.claims.signature".into());
+
+        assert!(!format!("{assertion:?}").contains("claims"));
+    }
+}
