@@ -4,6 +4,7 @@
 //! tokens, RS256), so that oauth-fn runs as deployed. Tests script its faults.
 
 mod authorize;
+mod client_assertion;
 mod code;
 mod entra_error;
 mod fault;
@@ -33,6 +34,7 @@ use serde_json::{Value, json};
 use shared::base_url::PublicBaseUrl;
 use shared::clock::{Clock, UnixTime};
 
+pub use client_assertion::FederatedCredential;
 pub use fault::Fault;
 pub use people::{OTHER_TENANT, Person, TENANT, UnknownPerson};
 pub use signing::{SigningKey, UnusableKey};
@@ -78,6 +80,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     faults: Faults,
     disabled: Mutex<BTreeSet<Person>>,
+    trusted: Mutex<Option<FederatedCredential>>,
     token_calls: AtomicU64,
 }
 
@@ -95,6 +98,7 @@ impl IdentityProvider {
             clock,
             faults: Faults::default(),
             disabled: Mutex::default(),
+            trusted: Mutex::default(),
             token_calls: AtomicU64::new(0),
         }))
     }
@@ -131,6 +135,11 @@ impl IdentityProvider {
         self.0.disabled.lock().unwrap_or_else(PoisonError::into_inner).remove(&person);
     }
 
+    /// Trusts, from now on, whoever `credential` describes to be the application [`CLIENT_ID`].
+    pub fn trust(&self, credential: FederatedCredential) {
+        *self.0.trusted.lock().unwrap_or_else(PoisonError::into_inner) = Some(credential);
+    }
+
     /// How often the token endpoint was called.
     pub fn token_calls(&self) -> u64 {
         self.0.token_calls.load(Ordering::Relaxed)
@@ -138,6 +147,10 @@ impl IdentityProvider {
 
     fn is_disabled(&self, person: Person) -> bool {
         self.0.disabled.lock().unwrap_or_else(PoisonError::into_inner).contains(&person)
+    }
+
+    fn trusted(&self) -> Option<FederatedCredential> {
+        self.0.trusted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn now(&self) -> UnixTime {
@@ -184,7 +197,9 @@ async fn configuration(
         "response_modes_supported": ["query"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
-        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "token_endpoint_auth_methods_supported": [
+            "client_secret_post", "client_secret_basic", "private_key_jwt"
+        ],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "claims_supported": [
             "sub", "iss", "aud", "exp", "iat", "nbf", "nonce", "name", "preferred_username",

@@ -6,7 +6,9 @@ use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+use aws_lc_rs::signature::{
+    KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey,
+};
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 use shared::secret::Fingerprint;
@@ -53,6 +55,22 @@ impl SigningKey {
             "n": BASE64URL_NOPAD.encode(public.modulus().big_endian_without_leading_zero()),
             "e": BASE64URL_NOPAD.encode(public.exponent().big_endian_without_leading_zero()),
         }] })
+    }
+
+    /// `claims` as a signed token (RFC 7519).
+    pub fn sign_claims(&self, claims: &Value) -> String {
+        self.sign(claims, None)
+    }
+
+    /// The claims of `token`, if this key signed it with RS256.
+    pub(super) fn verify(&self, token: &str) -> Option<Value> {
+        let (message, signature) = token.rsplit_once('.')?;
+        let (header, claims) = message.split_once('.')?;
+        let decode = |part: &str| BASE64URL_NOPAD.decode(part.as_bytes()).ok();
+        let json = |part: &str| serde_json::from_slice::<Value>(&decode(part)?).ok();
+        let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, self.pair.public_key());
+        public.verify(message.as_bytes(), &decode(signature)?).ok()?;
+        (json(header)?.get("alg")? == "RS256").then(|| json(claims)).flatten()
     }
 
     /// `claims` as a signed token (RFC 7519), with the flaw that `flaw` names.
@@ -147,6 +165,10 @@ mod tests {
         assert_eq!(read_back(&key, &key.sign(&claims, None)).unwrap(), claims);
         for flaw in [Flaw::BadSignature, Flaw::Hs256, Flaw::UnknownKey, Flaw::Unsigned] {
             assert!(read_back(&key, &key.sign(&claims, Some(flaw))).is_err(), "{flaw:?}");
+        }
+        assert_eq!(key.verify(&key.sign(&claims, None)), Some(claims.clone()));
+        for flaw in [Flaw::BadSignature, Flaw::Hs256, Flaw::Unsigned] {
+            assert_eq!(key.verify(&key.sign(&claims, Some(flaw))), None, "{flaw:?}");
         }
     }
 

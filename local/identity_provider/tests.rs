@@ -444,3 +444,31 @@ fn without_subject(mut claims: Value) -> Value {
     assert!(!subject.as_str().unwrap().is_empty());
     claims
 }
+
+#[tokio::test]
+async fn a_form_with_an_assertion_needs_one_that_is_trusted_its_type_and_no_secret() {
+    const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let (provider, clock) = provider(None);
+    let key = Arc::new(SigningKey::from_pkcs8(&KEY).unwrap());
+    let end = clock.now().plus(Duration::from_mins(5)).as_secs();
+    let assertion = key.sign_claims(&json!({ "iss": "i", "sub": "s", "aud": "a", "exp": end }));
+    let code = code(&provider, "alice").await;
+    let form = with(without(redemption(&code), "client_secret"), "client_assertion", &assertion);
+    let form = with(form, "client_assertion_type", TYPE);
+    let [issuer, subject, audience] = ["i", "s", "a"].map(str::to_owned);
+
+    let untrusted = token(&provider, &form).await;
+    provider.trust(FederatedCredential { issuer, subject, audience, key });
+
+    assert_eq!(untrusted.json()["error"], "invalid_client");
+    for (form, error) in [
+        (with(form.clone(), "client_secret", "secret"), "invalid_request"),
+        (with(form.clone(), "client_assertion_type", "other"), "invalid_request"),
+        (without(form.clone(), "client_assertion_type"), "invalid_request"),
+        (without(form.clone(), "client_assertion"), "invalid_request"),
+        (with(form.clone(), "client_assertion", "other"), "invalid_client"),
+    ] {
+        assert_eq!(token(&provider, &form).await.json()["error"], error);
+    }
+    assert_eq!(token(&provider, &form).await.status, StatusCode::OK);
+}

@@ -74,7 +74,7 @@ fn exchange(
     Ok(tokens(provider, &granted, fault))
 }
 
-/// RFC 6749 section 2.3.1, both ways.
+/// RFC 6749 section 2.3.1, both ways, and RFC 7521 section 4.2.
 fn authenticate(
     provider: &IdentityProvider,
     headers: &HeaderMap,
@@ -93,6 +93,13 @@ fn authenticate(
     if id != Some(CLIENT_ID) {
         let message = "The application was not found in the directory.";
         return Err(EntraError::new("unauthorized_client", 700_016, message));
+    }
+    if parameters.iter().any(|(name, _)| name.starts_with("client_assertion")) {
+        if secret.is_some() {
+            let message = "More than one client authentication method was used in the request.";
+            return Err(EntraError::new("invalid_request", 90_013, message));
+        }
+        return provider.check_assertion(parameters);
     }
     let expected = provider.0.client_secret.expose_secret();
     let presented = secret.unwrap_or_default();
