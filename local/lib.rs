@@ -10,9 +10,11 @@ pub mod greeting;
 pub mod identity_provider;
 pub mod keys;
 mod manual_clock;
+mod no_assertions;
 pub mod say;
 pub mod sessions;
 mod stack;
 
 pub use manual_clock::ManualClock;
+pub use no_assertions::NoAssertions;
 pub use stack::{Data, Options, Stack, StartError};

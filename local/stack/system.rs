@@ -14,6 +14,7 @@ use crate::files::make_directory;
 use crate::gateway::{self, Backends};
 use crate::identity_provider::{CLIENT_ID, IdentityProvider, Parts, TENANT};
 use crate::keys::Keys;
+use crate::no_assertions::NoAssertions;
 
 /// Everything but the listener.
 pub(super) struct System {
@@ -66,6 +67,7 @@ impl System {
                 clock: Arc::clone(&options.clock),
                 http: http_client()?,
                 documents: options.documents.clone(),
+                assertions: Arc::new(NoAssertions),
             },
         );
         let identity_provider = IdentityProvider::new(Parts {

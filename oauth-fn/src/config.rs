@@ -147,13 +147,18 @@ fn read_gate(settings: &mut Settings<'_>) -> Option<Gate> {
 
 /// How we prove at Entra ID that we are our application.
 pub enum UpstreamCredential {
+    /// Assertions of who we are, which the application trusts; there is no secret (RFC 7523).
+    Federated,
     /// A client secret (RFC 6749 section 2.3.1).
     Secret(SecretString),
 }
 
 impl fmt::Debug for UpstreamCredential {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("UpstreamCredential::Secret([REDACTED])")
+        formatter.write_str(match self {
+            Self::Federated => "UpstreamCredential::Federated",
+            Self::Secret(_) => "UpstreamCredential::Secret([REDACTED])",
+        })
     }
 }
 
@@ -171,10 +176,14 @@ fn parse_credential(text: &str) -> Result<UpstreamCredential, &'static str> {
     if text.starts_with("@Microsoft.KeyVault(") {
         return Err("is still a Key Vault reference: check that the app's identity may read it");
     }
-    if text == "federated" {
-        return Err("federated is not supported yet: give a client secret");
+    match text {
+        "federated" => Ok(UpstreamCredential::Federated),
+        // Nobody has this secret, and somebody meant the word.
+        near if near.trim().eq_ignore_ascii_case("federated") => {
+            Err("must be federated in lower case and nothing else, or a client secret")
+        }
+        secret => Ok(UpstreamCredential::Secret(secret.into())),
     }
-    Ok(UpstreamCredential::Secret(text.into()))
 }
 
 fn parse_scopes(text: &str) -> Result<Vec<String>, &'static str> {
@@ -334,6 +343,17 @@ mod tests {
             "{faults}"
         );
         assert!(!faults.contains("hunter2"));
+    }
+
+    #[test]
+    fn the_word_federated_is_no_secret_in_any_spelling_and_a_secret_does_not_show_itself() {
+        let shown = |text| format!("{:?}", parse_credential(text).unwrap());
+
+        assert_eq!(shown("federated"), "UpstreamCredential::Federated");
+        assert_eq!(shown("hunter2"), "UpstreamCredential::Secret([REDACTED])");
+        for text in ["Federated", "federated ", "FEDERATED"] {
+            assert!(parse_credential(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use shared::base_url::PublicBaseUrl;
+use shared::client_assertion::ClientAssertions;
 use shared::clock::Clock;
 use shared::storage::RecordStore;
 
@@ -53,6 +54,8 @@ pub struct Doors {
     pub http: reqwest::Client,
     /// The way to the metadata documents of clients.
     pub documents: DocumentFetcher,
+    /// Who states to Entra ID who we are, where no secret proves it.
+    pub assertions: Arc<dyn ClientAssertions>,
 }
 
 /// The whole app as a router.
@@ -89,7 +92,7 @@ impl App {
             preregistered,
             documents: policy,
         } = config;
-        let Doors { records, clock, http, documents: fetcher } = doors;
+        let Doors { records, clock, http, documents: fetcher, assertions } = doors;
         let registration = registration.at(&base_url);
         let documents =
             ClientDocuments::new(policy, registration.clone(), fetcher, Arc::clone(&clock));
@@ -107,7 +110,7 @@ impl App {
             browsers: Browsers::new(&grant_keys, CookieJar::new(&base_url)),
             connections: Connections::new(&grant_keys, Arc::clone(&records), Arc::clone(&clock)),
             grants: Grants::new(&session_keys, &grant_keys, &base_url, records, Arc::clone(&clock)),
-            upstream: Upstream::new(upstream, &base_url, http, Arc::clone(&clock)),
+            upstream: Upstream::new(upstream, &base_url, http, Arc::clone(&clock), assertions),
             clock,
             base_url,
         }))

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use oauth_fn::documents::DocumentFetcher;
 use oauth_fn::{Config, Doors};
-use shared::azure::{self, Azure, AzureIdentity, StorageEndpoint, StorageService};
+use shared::azure::{
+    self, AssertionAudience, Azure, AzureIdentity, StorageEndpoint, StorageService,
+};
 use shared::clock::SystemClock;
 use shared::config::{Env, InvalidSettings, ProcessEnv, Settings};
 use shared::storage::AzureTables;
@@ -34,6 +36,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         clock: Arc::new(SystemClock),
         http,
         documents: DocumentFetcher::public(),
+        assertions: azure.client_assertions(start.assertion_audience),
     };
     serve::serve(oauth_fn::router(start.config, doors), start.port).await?;
     Ok(())
@@ -43,6 +46,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
 struct Start {
     config: Config,
     identity: AzureIdentity,
+    assertion_audience: AssertionAudience,
     session_tables: StorageEndpoint,
     port: u16,
 }
@@ -58,12 +62,14 @@ impl Start {
     fn collect(settings: &mut Settings<'_>) -> Option<Self> {
         let config = Config::read(settings);
         let identity = AzureIdentity::read(settings);
+        let assertion_audience = AssertionAudience::read(settings);
         let session_tables =
             StorageEndpoint::read(settings, "SESSION_TABLES_ENDPOINT", StorageService::Table);
         let port = serve::port(settings);
         Some(Self {
             config: config?,
             identity: identity?,
+            assertion_audience: assertion_audience?,
             session_tables: session_tables?,
             port: port?,
         })

@@ -13,7 +13,7 @@ use futures::stream::poll_fn;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use local::embedded::EmbeddedStore;
-use local::{ManualClock, Options};
+use local::{ManualClock, NoAssertions, Options};
 use oauth_fn::documents::DocumentFetcher;
 use oauth_fn::{Config, Doors};
 use serde_json::Value;
@@ -71,6 +71,7 @@ impl Server {
             clock: Arc::clone(&clock) as _,
             http: reqwest::Client::new(),
             documents: DocumentFetcher::public(),
+            assertions: Arc::new(NoAssertions),
         };
         Self { router: oauth_fn::router(config, doors), records, clock }
     }

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use local::ManualClock;
+use local::{ManualClock, NoAssertions};
 use oauth_fn::documents::DocumentFetcher;
 use oauth_fn::grants::{Code, Refresh};
 use oauth_fn::protocol::client_id_url::DocumentPolicy;
@@ -107,6 +107,7 @@ impl Server {
             clock: Arc::clone(&clock) as _,
             http: reqwest::Client::new(),
             documents: DocumentFetcher::public(),
+            assertions: Arc::new(NoAssertions),
         };
         Self { router: oauth_fn::router(config, doors), session_keys, grant_keys, clock }
     }

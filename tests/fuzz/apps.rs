@@ -7,8 +7,8 @@ use axum::body::Body;
 use axum::response::Response;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Request};
-use local::ManualClock;
 use local::embedded::EmbeddedStore;
+use local::{ManualClock, NoAssertions};
 use secrecy::{ExposeSecret, SecretString};
 use shared::config::Settings;
 use shared::scope::Scopes;
@@ -52,6 +52,7 @@ impl App {
             clock: Arc::new(ManualClock::default()),
             http: reqwest::Client::new(),
             documents: oauth_fn::documents::DocumentFetcher::public(),
+            assertions: Arc::new(NoAssertions),
         };
         let router = oauth_fn::router(settings.finish(config).unwrap(), doors);
         Self { runtime: runtime(), router, records }

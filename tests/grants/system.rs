@@ -9,10 +9,10 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
-use local::ManualClock;
 use local::embedded::EmbeddedStore;
 use local::identity_provider::{self, CLIENT_ID, IdentityProvider, Person, TENANT};
 use local::keys::Keys;
+use local::{ManualClock, NoAssertions};
 use oauth_fn::browser::{Browsers, Visit};
 use oauth_fn::cookies::CookieJar;
 use oauth_fn::documents::DocumentFetcher;
@@ -135,7 +135,8 @@ impl Site {
         };
         let (clock, http) = (Arc::clone(&self.clock) as _, self.http.clone());
         let documents = DocumentFetcher::public();
-        oauth_fn::router(config, oauth_fn::Doors { records, clock, http, documents })
+        let assertions = Arc::new(NoAssertions);
+        oauth_fn::router(config, oauth_fn::Doors { records, clock, http, documents, assertions })
     }
 
     fn mcp_fn(&self, records: Arc<dyn RecordStore>) -> Router {

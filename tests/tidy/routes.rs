@@ -9,6 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use http::header::{ALLOW, HOST};
 use http::{Method, Request, Response, StatusCode};
+use local::NoAssertions;
 use local::embedded::EmbeddedStore;
 use serde_json::Value;
 use shared::clock::SystemClock;
@@ -127,6 +128,7 @@ fn oauth_fn() -> App {
         clock: Arc::new(SystemClock),
         http: reqwest::Client::new(),
         documents: oauth_fn::documents::DocumentFetcher::public(),
+        assertions: Arc::new(NoAssertions),
     };
     App {
         document: document("infra/apim/oauth.openapi.json"),

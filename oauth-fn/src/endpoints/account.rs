@@ -86,9 +86,9 @@ pub(super) async fn arrive(
         Event::AccountRefused { reason: error.reason() }.record();
     }
     let signed_in = signed_in.map_err(|error| match error {
-        SignInError::Upstream(error @ UpstreamError::Unavailable(_)) => {
-            PageError::sign_in_unreachable(&error)
-        }
+        SignInError::Upstream(
+            error @ (UpstreamError::Unavailable(_) | UpstreamError::Unproved(_)),
+        ) => PageError::sign_in_unreachable(&error),
         error => PageError::sign_in_failed(&error),
     })?;
     // The tokens of Entra ID end here: a visit needs none.

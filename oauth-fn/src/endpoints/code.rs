@@ -146,7 +146,7 @@ fn explain(error: &SignInError) -> (AuthorizationErrorCode, &'static str) {
         }
         SignInError::Start(_)
         | SignInError::Store(_)
-        | SignInError::Upstream(UpstreamError::Unavailable(_)) => {
+        | SignInError::Upstream(UpstreamError::Unavailable(_) | UpstreamError::Unproved(_)) => {
             (AuthorizationErrorCode::TemporarilyUnavailable, "Try again in a moment.")
         }
         SignInError::SignIn(upstream) if upstream == "temporarily_unavailable" => {

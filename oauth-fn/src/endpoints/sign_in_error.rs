@@ -41,6 +41,7 @@ impl SignInError {
             Self::Upstream(UpstreamError::NotPermitted(_)) => "not_permitted",
             Self::Upstream(UpstreamError::Refused(_)) => "code_refused",
             Self::Upstream(UpstreamError::Unavailable(_)) => "unavailable",
+            Self::Upstream(UpstreamError::Unproved(_)) => "unproved",
         }
     }
 }

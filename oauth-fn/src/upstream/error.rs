@@ -2,6 +2,7 @@
 
 use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 use oauth2::{RequestTokenError, StandardErrorResponse};
+use shared::client_assertion::NoAssertion;
 
 use super::gate::NotPermitted;
 use super::http_client::HttpFailure;
@@ -22,6 +23,9 @@ pub enum UpstreamError {
     /// The grant behind the call is over, or Entra ID wants the user to sign in again.
     #[error("Entra ID no longer honours the grant: {0}")]
     Refused(String),
+    /// Our application cannot prove itself, or Entra ID does not take the proof.
+    #[error("our application does not prove itself to Entra ID")]
+    Unproved(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// It cannot be reached, or asks for patience.
     #[error("Entra ID cannot be reached")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -32,7 +36,7 @@ impl UpstreamError {
     pub fn ends_sessions(&self) -> bool {
         match self {
             Self::ForeignTenant | Self::NotPermitted(_) | Self::Refused(_) => true,
-            Self::Invalid(_) | Self::Unavailable(_) => false,
+            Self::Invalid(_) | Self::Unproved(_) | Self::Unavailable(_) => false,
         }
     }
 }
@@ -55,6 +59,21 @@ impl From<HttpFailure> for UpstreamError {
         }
     }
 }
+
+impl From<NoAssertion> for UpstreamError {
+    fn from(error: NoAssertion) -> Self {
+        Self::Unproved(Box::new(error))
+    }
+}
+
+/// Entra ID does not believe that we are our application. Its own words tell what it was shown.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "check UPSTREAM_CREDENTIAL: a secret may be wrong or over; federated needs a federated identity \
+     credential of the application UPSTREAM_CLIENT_ID, with its tenant as issuer, the principal id of \
+     the identity AZURE_CLIENT_ID as subject, and UPSTREAM_ASSERTION_AUDIENCE as audience: {0}"
+)]
+struct NotOurApplication(String);
 
 type TokenFailure = RequestTokenError<HttpFailure, BasicErrorResponse>;
 
@@ -81,6 +100,7 @@ impl From<StandardErrorResponse<BasicErrorResponseType>> for UpstreamError {
             "temporarily_unavailable" | "server_error" => {
                 Self::Unavailable(answer.to_string().into())
             }
+            "invalid_client" => Self::Unproved(Box::new(NotOurApplication(answer.to_string()))),
             _ => Self::Invalid(answer.to_string().into()),
         }
     }
@@ -88,6 +108,8 @@ impl From<StandardErrorResponse<BasicErrorResponseType>> for UpstreamError {
 
 #[cfg(test)]
 mod tests {
+    use shared::telemetry::ErrorChain;
+
     use super::*;
 
     #[test]
@@ -109,6 +131,25 @@ mod tests {
         }
         for fault in ["temporarily_unavailable", "server_error", "invalid_client", "unknown"] {
             assert!(!code(fault), "{fault}");
+        }
+    }
+
+    #[test]
+    fn an_application_that_is_not_believed_is_our_fault_and_the_log_says_what_to_check() {
+        let body = r#"{"error":"invalid_client","error_description":"AADSTS700213: no record"}"#;
+        let answer: BasicErrorResponse = serde_json::from_str(body).unwrap();
+
+        let error = UpstreamError::from(answer);
+
+        let log = ErrorChain(&error).to_string();
+        assert!(matches!(error, UpstreamError::Unproved(_)));
+        for word in [
+            "UPSTREAM_CREDENTIAL",
+            "AZURE_CLIENT_ID",
+            "UPSTREAM_ASSERTION_AUDIENCE",
+            "AADSTS700213",
+        ] {
+            assert!(log.contains(word), "{log}");
         }
     }
 }

@@ -9,6 +9,7 @@ mod gate;
 mod http_client;
 pub mod id_token;
 mod keys;
+mod proof;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -18,14 +19,14 @@ use oauth2::basic::{
     BasicTokenType,
 };
 use oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
-    EndpointNotSet, EndpointSet, ExtraTokenFields, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, RefreshToken, Scope, StandardRevocableToken, StandardTokenResponse, TokenResponse,
-    TokenUrl,
+    AuthType, AuthUrl, AuthorizationCode, Client, ClientId, CsrfToken, EndpointNotSet, EndpointSet,
+    ExtraTokenFields, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, Scope,
+    StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use shared::base_url::PublicBaseUrl;
+use shared::client_assertion::ClientAssertions;
 use shared::clock::Clock;
 use shared::session::{EntraAccessToken, Identity};
 use url::Url;
@@ -34,7 +35,8 @@ use self::discovery::Provider;
 use self::http_client::HttpClient;
 use self::id_token::{Expected, InvalidIdToken, Occasion};
 use self::keys::SigningKeys;
-use crate::config::{UpstreamConfig, UpstreamCredential};
+use self::proof::Proof;
+use crate::config::UpstreamConfig;
 use crate::grant::{EntraRefreshToken, Flow, SignInAttempt, SignedIn, UpstreamTokens};
 
 pub use self::error::UpstreamError;
@@ -52,6 +54,7 @@ pub struct Upstream {
     clock: Arc<dyn Clock>,
     provider: OnceLock<Provider>,
     keys: SigningKeys,
+    assertions: Arc<dyn ClientAssertions>,
 }
 
 impl Upstream {
@@ -61,6 +64,7 @@ impl Upstream {
         base_url: &PublicBaseUrl,
         http: reqwest::Client,
         clock: Arc<dyn Clock>,
+        assertions: Arc<dyn ClientAssertions>,
     ) -> Self {
         let http = HttpClient::new(http);
         Self {
@@ -70,6 +74,7 @@ impl Upstream {
             http,
             clock,
             provider: OnceLock::new(),
+            assertions,
         }
     }
 
@@ -127,14 +132,16 @@ impl Upstream {
     ) -> Result<SignedIn, UpstreamError> {
         let provider = self.provider().await?;
         let verifier = PkceCodeVerifier::new(sign_in.verifier().expose_secret().into());
-        let answer = self
-            .client(provider)
+        let (client, proof) = (self.client(provider), self.prove().await?);
+        let mut request = client
             .exchange_code(AuthorizationCode::new(upstream_code.to_owned()))
             .set_pkce_verifier(verifier)
             // Entra ID wants to hear for which resource, though RFC 6749 does not.
-            .add_extra_param("scope", self.config.scopes.join(" "))
-            .request_async(&self.http)
-            .await?;
+            .add_extra_param("scope", self.config.scopes.join(" "));
+        for (name, value) in proof.parameters() {
+            request = request.add_extra_param(name, value);
+        }
+        let answer = request.request_async(&self.http).await?;
         let id_token = answer.extra_fields().id_token.as_ref().ok_or(InvalidIdToken::Missing)?;
         let occasion = Occasion::SignIn(sign_in.nonce());
         let identity = self.identify(id_token, occasion, provider).await?;
@@ -156,12 +163,12 @@ impl Upstream {
         }
         let provider = self.provider().await?;
         let refresh_token = RefreshToken::new(token.0.expose_secret().to_owned());
-        let answer = self
-            .client(provider)
-            .exchange_refresh_token(&refresh_token)
-            .add_scopes(self.scopes())
-            .request_async(&self.http)
-            .await?;
+        let (client, proof) = (self.client(provider), self.prove().await?);
+        let mut request = client.exchange_refresh_token(&refresh_token).add_scopes(self.scopes());
+        for (name, value) in proof.parameters() {
+            request = request.add_extra_param(name, value);
+        }
+        let answer = request.request_async(&self.http).await?;
         match &answer.extra_fields().id_token {
             Some(id_token) => {
                 self.identify(id_token, Occasion::Renewal(user), provider).await?;
@@ -201,10 +208,12 @@ impl Upstream {
         Ok(self.provider.get_or_init(|| provider))
     }
 
+    async fn prove(&self) -> Result<Proof<'_>, UpstreamError> {
+        Ok(Proof::of(&self.config.credential, &*self.assertions).await?)
+    }
+
     fn client(&self, provider: &Provider) -> EntraClient {
-        let UpstreamCredential::Secret(secret) = &self.config.credential;
         Client::new(ClientId::new(self.config.client_id.clone()))
-            .set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()))
             .set_auth_type(AuthType::RequestBody)
             .set_redirect_uri(self.redirect_uri.clone())
             .set_auth_uri(AuthUrl::from_url(provider.authorization_endpoint.clone()))
