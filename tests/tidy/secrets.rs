@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use oauth_fn::grants::IssuedToken;
 use oauth_fn::protocol::pkce::CodeVerifier;
 use secrecy::SecretString;
+use shared::client_assertion::ClientAssertion;
 use shared::seal::KeyRing;
 use shared::secret::Secret;
 use shared::session::{EntraAccessToken, SessionToken};
@@ -38,6 +39,7 @@ macro_rules! has_equals {
 fn no_secret_can_be_compared_with_equals() {
     assert_eq!(has_equals!(String), "yes");
 
+    assert_eq!(has_equals!(ClientAssertion), "no");
     assert_eq!(has_equals!(CodeVerifier), "no");
     assert_eq!(has_equals!(EntraAccessToken), "no");
     assert_eq!(has_equals!(IssuedToken), "no");
