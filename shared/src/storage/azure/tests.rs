@@ -2,11 +2,11 @@
 //! every request alike.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -148,4 +148,24 @@ async fn an_account_that_does_not_answer_is_reported_by_its_setting() {
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.starts_with("SESSION_TABLES_ENDPOINT: cannot insert a record: no answer ("));
     assert!(!cause.contains("http"), "{cause}");
+}
+
+#[tokio::test]
+async fn over_plain_http_the_key_that_everybody_knows_is_sent_and_never_a_token() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&seen);
+    let answer = move |headers: HeaderMap| {
+        kept.lock().unwrap().extend(headers.get("authorization").cloned());
+        async { StatusCode::NO_CONTENT }
+    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let tables = tables(listener.local_addr().unwrap().port());
+    tokio::spawn(async { axum::serve(listener, Router::new().fallback(answer)).await });
+
+    tables.remove(&address()).await.unwrap();
+    tables.insert(&address(), Record::default()).await.unwrap();
+
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.len(), 2);
+    assert!(seen.iter().all(|value| value.as_bytes().starts_with(b"SharedKey devstoreaccount1:")));
 }
