@@ -52,6 +52,9 @@ pub async fn run(command: Sessions, env: &(dyn Env + Sync)) -> Result<(), Sessio
             count += 1;
         }
     }
+    if revoke && count == 0 {
+        return Err(SessionsError::NothingMeant);
+    }
     let found = if revoke { "ended" } else { "found" };
     say::line(format_args!("{count} connections {found}."));
     Ok(())
@@ -106,6 +109,9 @@ pub enum SessionsError {
     /// The Azure client cannot be made.
     #[error("Azure cannot be reached")]
     Azure(#[source] SetUpError),
+    /// Nothing was ended, where something was to be.
+    #[error("no connection is of this user and client: `list` shows what there is")]
+    NothingMeant,
     /// A session was not ended.
     #[error(transparent)]
     NotEnded(#[from] ReplaceError),

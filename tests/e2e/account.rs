@@ -163,6 +163,9 @@ async fn only_a_page_of_ours_may_send_the_form_and_only_for_who_is_signed_in() {
     }
     browser.act(&system, &[("action", "everything")]).await.is_page(400);
     browser.act(&system, &[("action", "revoke-all"), ("action", "revoke-all")]).await.is_page(400);
+    for client in ["", "x", "Notes", &client.id, "' or true", &"z".repeat(52)] {
+        browser.act(&system, &[("action", "revoke"), ("client", client)]).await.is_page(400);
+    }
     Browser::new().act(&system, &[("action", "revoke-all")]).await.is_page(403);
 
     assert!(is_refreshed(&system, &client, &tokens).await);
@@ -202,6 +205,27 @@ async fn a_sign_out_leaves_nothing_in_the_browser_and_goes_through_entra_id() {
     assert_eq!(back.location().as_str(), system.url("/account"));
     assert!(!browser.open(system.url("/account")).await.body.contains("Notes"));
     assert!(is_refreshed(&system, &client, &tokens).await, "programs stay connected");
+}
+
+#[tokio::test]
+async fn who_is_not_signed_in_can_make_the_browser_forget_all_the_same() {
+    let system = System::start().await;
+    let client = system.website("Notes").await;
+    let browser = Browser::new();
+    let request = browser.consent_page(&client.authorization(&system)).await;
+    let allowed = browser.allow_for_good(&system, &request).await;
+    let callback = browser.sign_in(&allowed.location()).await;
+    let code = browser.open(callback).await.sent("code").unwrap();
+    let tokens = system.redeem(&client, &code).await.tokens();
+    let page = browser.open(system.url("/account")).await;
+    assert!(page.body.contains("value=\"sign-out\""), "{}", page.body);
+
+    let answer = browser.act(&system, &[("action", "sign-out")]).await;
+
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    let again = browser.navigate(client.authorization(&system), "none").await;
+    assert_eq!(again.location().path(), "/consent");
+    assert!(is_refreshed(&system, &client, &tokens).await);
 }
 
 #[tokio::test]

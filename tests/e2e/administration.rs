@@ -115,6 +115,8 @@ async fn an_administrator_is_told_what_is_wrong_and_what_to_do() {
     assert!(in_use.contains("in use"), "{in_use}");
     assert!(refused(&["revoke", "--data", path]).contains("name a user or a client"));
     assert!(refused(&["list", "--user", "alice"]).contains("TENANT/OBJECT"));
+    let nobody = refused(&["revoke", "--client", "x", "--data", path]);
+    assert!(nobody.contains("no connection is of this user and client"), "{nobody}");
     let both = refused(&["revoke", "--all", "--client", "x", "--data", path]);
     assert!(both.contains("cannot be used with"), "{both}");
 }

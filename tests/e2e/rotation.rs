@@ -6,12 +6,14 @@ use std::path::Path;
 
 use data_encoding::BASE64URL_NOPAD;
 use local::{Data, Options, Stack};
+use oauth_fn::protocol::preregistration::PreregisteredClients;
+use oauth_fn::protocol::registration_policy::RegistrationPolicy;
 use reqwest::StatusCode;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use shared::seal::KeyRing;
 
-use crate::client::{Browser, Tokens};
+use crate::client::{Browser, Client, Tokens};
 use crate::system::{System, http_client};
 
 /// The setting of both rings: the new key first, beside the old one or alone.
@@ -28,9 +30,20 @@ async fn restarted(system: System, directory: &Path, rotation: Rotation) -> Syst
     stack.stop().await;
     rotate(&directory.join("keys.json"), rotation);
     let data = Data::Directory(directory.to_owned());
-    let options = Options { listen, data, clock: clock.clone(), ..Options::default() };
+    let preregistered = known();
+    let clock_of_all = clock.clone();
+    let options =
+        Options { listen, data, clock: clock_of_all, preregistered, ..Options::default() };
     System { stack: Stack::start(options).await.unwrap(), clock, http: http_client() }
 }
+
+/// A client that the operator registered outlives all keys.
+fn known() -> PreregisteredClients {
+    let list = json!([{ "client_id": "known", "client_name": "Known", "redirect_uris": [KNOWN] }]);
+    PreregisteredClients::parse(&list.to_string(), &RegistrationPolicy::default()).unwrap()
+}
+
+const KNOWN: &str = "http://127.0.0.1:41000/callback";
 
 /// The file holds each ring as its setting: `kid:base64key`, separated by commas.
 fn rotate(path: &Path, rotation: Rotation) {
@@ -104,6 +117,35 @@ async fn a_new_key_seals_an_old_one_still_opens_and_a_removed_one_signs_everybod
     assert!(system.takes(&system.sign_in(&again).await.access_token).await);
     let next = system.refresh(&new_client, &new.refresh_token).await.tokens();
     assert!(system.takes(&next.access_token).await);
+}
+
+#[tokio::test]
+async fn a_connection_is_listed_and_revoked_after_its_keys_are_gone_if_its_client_was_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = Data::Directory(directory.path().to_owned());
+    let options = Options { data, preregistered: known(), ..Options::default() };
+    let system = System::start_with(options).await;
+    let client = Client::new("known", KNOWN);
+    let tokens = system.sign_in(&client).await;
+    let listed = async |system: &System| {
+        let page = Browser::new().visit(system, "alice").await;
+        page.body.matches("class=\"name\"").count()
+    };
+
+    // Both keys: the page finds it under the old one, and the refresh notes it under the new one.
+    let system = restarted(system, directory.path(), Rotation::Begun).await;
+    assert_eq!(listed(&system).await, 1);
+    let renewed = system.refresh(&client, &tokens.refresh_token).await.tokens();
+    assert_eq!(listed(&system).await, 1);
+
+    let system = restarted(system, directory.path(), Rotation::Finished).await;
+    assert_eq!(listed(&system).await, 1);
+    let browser = Browser::new();
+    browser.visit(&system, "alice").await;
+    browser.act(&system, &[("action", "revoke-all")]).await;
+
+    assert_eq!(listed(&system).await, 0);
+    system.refresh(&client, &renewed.refresh_token).await.refused(400, "invalid_grant");
 }
 
 #[tokio::test]

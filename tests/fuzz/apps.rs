@@ -120,6 +120,15 @@ pub(crate) fn post(path: &str, content_type: &str, body: impl Into<Body>) -> Req
     request.header(CONTENT_TYPE, content_type).body(body.into()).unwrap()
 }
 
+/// A form that a page of oauth-fn sends.
+pub(crate) fn post_from_own_page(path: &str, body: impl Into<Body>) -> Request<Body> {
+    let mut request = post(path, FORM, body);
+    let headers = request.headers_mut();
+    headers.insert("origin", HeaderValue::from_static("http://127.0.0.1:8787"));
+    headers.insert("sec-fetch-site", HeaderValue::from_static("same-origin"));
+    request
+}
+
 pub(crate) fn post_mcp(
     token: &str,
     version: Option<&HeaderValue>,

@@ -27,7 +27,7 @@ use shared::seal::KeyRing;
 use shared::session::{Access, DirectoryId, ExpiryWeek, SessionId, Token, TokenKind, TokenSealer};
 use url::Url;
 
-use crate::apps::{App, FORM, post, post_mcp};
+use crate::apps::{App, FORM, post, post_from_own_page, post_mcp};
 
 /// What is done with bytes, and whether they are taken.
 pub(crate) type Target = fn(&[u8]) -> bool;
@@ -122,22 +122,52 @@ fn cookie(data: &[u8]) -> bool {
             let status = app.answer(request.body(Body::empty()).unwrap()).status();
             assert_eq!(status, StatusCode::FORBIDDEN);
         }
+        let own = |path: &str| Request::get(path.to_owned()).header("sec-fetch-site", "none");
+        let request = own("/account").header(COOKIE, value.clone()).body(Body::empty()).unwrap();
+        let page = futures::executor::block_on(app.answer(request).into_body().collect()).unwrap();
+        assert!(String::from_utf8_lossy(&page.to_bytes()).contains("value=\"sign-in\""));
+        let request = own(&CLIENT.with(|client| authorization(client))).header(COOKIE, value);
+        let answer = app.answer(request.body(Body::empty()).unwrap());
+        let location = answer.headers()[LOCATION].to_str().unwrap();
+        assert!(location.starts_with(&format!("{ORIGIN}/consent?request=")), "{location}");
         assert_eq!(app.writes(), before);
     });
     false
 }
 
-/// A form body: nothing that is made up is granted, revoked or stored.
+/// A good authorization request of `client`.
+fn authorization(client: &str) -> String {
+    let (client, redirect_uri) = (urlencode(client), urlencode(REDIRECT_URI));
+    let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+    format!(
+        "/authorize?response_type=code&client_id={client}&redirect_uri={redirect_uri}\
+         &code_challenge={challenge}&code_challenge_method=S256"
+    )
+}
+
+fn urlencode(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// A form body: nothing that is made up is granted, revoked or stored, even if a page of ours sends
+/// it.
 fn form(data: &[u8]) -> bool {
     let body = with_client(data);
     OAUTH_FN.with(|app| {
         let before = app.writes();
-        for path in ["/token", "/revoke", "/consent"] {
+        for path in ["/token", "/revoke"] {
             let (status, answer) = read(app, post(path, FORM, body.clone()));
             // What is unknown counts as revoked (RFC 7009 section 2.2).
             let nothing = path == "/revoke" && status == StatusCode::OK;
             assert!(nothing || status.is_client_error(), "{path} {status}");
-            assert!(path == "/consent" || nothing || answer["error"].is_string(), "{answer}");
+            assert!(nothing || answer["error"].is_string(), "{answer}");
+        }
+        for path in ["/consent", "/account"] {
+            let status = app.answer(post_from_own_page(path, body.clone())).status();
+            // To leave is for everybody; to sign in is not possible here, where Entra ID is away.
+            let button = path == "/account"
+                && [StatusCode::SEE_OTHER, StatusCode::SERVICE_UNAVAILABLE].contains(&status);
+            assert!(button || status.is_client_error(), "{path} {status}");
         }
         assert_eq!(app.writes(), before);
     });

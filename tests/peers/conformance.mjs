@@ -15,8 +15,6 @@ const port = process.argv[3];
 const results = mkdtempSync(join(tmpdir(), 'conformance-'));
 const suite = fileURLToPath(
   import.meta.resolve('./node_modules/@modelcontextprotocol/conformance/dist/index.js'));
-// What the suite only recommends: it warns where it is missing.
-const WISHES = ['authorization-server-metadata-cimd'];
 
 try {
   const clientId = await step('registration', register);
@@ -24,7 +22,6 @@ try {
   for (const scenario of readdirSync(results)) {
     const checks = JSON.parse(readFileSync(join(results, scenario, 'checks.json')));
     for (const { id, status, errorMessage } of checks) {
-      if (status === 'WARNING' && WISHES.includes(id)) continue;
       await step(id, () => assert.equal(status, 'SUCCESS', errorMessage));
     }
   }

@@ -29,6 +29,8 @@ MUST_SEE = {
         "GET /consent": 200,
         "POST /consent": 303,
         "GET /oauth-callback": 302,
+        "GET /account": 200,
+        "POST /account": 303,
         "POST /token": 200,
         "POST /revoke": 200,
         "POST /mcp": 200,

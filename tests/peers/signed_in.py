@@ -81,6 +81,8 @@ class SignedIn:
         return {
             "POST /register": METADATA,
             "POST /consent": {"request": self.sealed_request, "decision": "allow"},
+            # Nobody has to be signed in to leave; and who is would end what the fuzzer goes on with.
+            "POST /account": {"action": "sign-out"},
             "POST /token": {
                 "grant_type": "refresh_token",
                 "client_id": self.client_id,
@@ -92,7 +94,7 @@ class SignedIn:
 
     def headers(self, operation, body):
         """The headers of a good request to `operation`, beside those that are always sent."""
-        if operation.endswith(("/consent", "/oauth-callback")):
+        if operation.endswith(("/account", "/consent", "/oauth-callback")):
             return self.browser
         if operation != "POST /mcp":
             return {}

@@ -7,7 +7,7 @@ use proptest::collection::{hash_map, vec};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::apps::{App, FORM, post, post_mcp};
+use crate::apps::{App, FORM, post, post_from_own_page, post_mcp};
 use crate::registration::json as any_json;
 
 fn versions() -> impl Strategy<Value = Option<HeaderValue>> {
@@ -88,9 +88,8 @@ fn no_credential_breaks_the_mcp_endpoint_or_opens_it() {
 fn no_form_and_no_document_breaks_the_authorization_server() {
     let app = App::oauth_fn();
     let parameter = "(grant_type|code|client_id|redirect_uri|code_verifier|refresh_token|token|scope|\
-                     resource|request|decision|response_type|state|code_challenge)";
-    let value =
-        "(authorization_code|refresh_token|allow|mcp_(ac|at|rt)_[A-Za-z0-9_-]{0,40}|.{0,20})";
+                     resource|request|decision|response_type|state|code_challenge|action|client)";
+    let value = "(authorization_code|refresh_token|allow|revoke|revoke-all|mcp_(ac|at|rt)_[A-Za-z0-9_-]{0,40}|.{0,20})";
     let form = vec((parameter, value), 0..8).prop_map(|pairs| {
         let mut text = url::form_urlencoded::Serializer::new(String::new());
         text.extend_pairs(pairs).finish().into_bytes()
@@ -100,13 +99,14 @@ fn no_form_and_no_document_breaks_the_authorization_server() {
 
     proptest!(crate::cases(), |(body in bodies)| {
         let before = app.writes();
-        for (path, content_type) in [
-            ("/token", FORM),
-            ("/revoke", FORM),
-            ("/consent", FORM),
-            ("/register", "application/json"),
+        for (path, request) in [
+            ("/token", post("/token", FORM, body.clone())),
+            ("/revoke", post("/revoke", FORM, body.clone())),
+            ("/consent", post_from_own_page("/consent", body.clone())),
+            ("/account", post_from_own_page("/account", body.clone())),
+            ("/register", post("/register", "application/json", body.clone())),
         ] {
-            let status = app.answer(post(path, content_type, body.clone())).status();
+            let status = app.answer(request).status();
 
             prop_assert!(!status.is_server_error(), "{} {}", path, status);
             prop_assert_ne!(status, StatusCode::OK);

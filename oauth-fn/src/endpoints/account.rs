@@ -151,8 +151,8 @@ impl App {
 }
 
 /// One entry for each client, in the order of the latest sign-in.
-fn by_client(connections: &[Connection]) -> Vec<ConnectedClient<'_>> {
-    let mut clients: Vec<ConnectedClient<'_>> = Vec::new();
+fn by_client(connections: &[Connection]) -> Vec<ConnectedClient> {
+    let mut clients: Vec<ConnectedClient> = Vec::new();
     for connection in connections {
         match clients.iter_mut().find(|client| client.is_of(connection)) {
             Some(client) => client.add(connection),

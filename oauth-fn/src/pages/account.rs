@@ -21,27 +21,27 @@ pub enum AccountPage<'a> {
         /// What Entra ID calls the user.
         name: &'a str,
         /// What is connected, the latest first.
-        clients: Vec<ConnectedClient<'a>>,
+        clients: Vec<ConnectedClient>,
     },
 }
 
 /// A client that a user is connected through.
 #[derive(Debug)]
-pub struct ConnectedClient<'a> {
+pub struct ConnectedClient {
     key: Key,
     name: DisplayName,
-    scopes: &'a Scopes,
+    scopes: Scopes,
     since: String,
     sessions: usize,
 }
 
-impl<'a> ConnectedClient<'a> {
+impl ConnectedClient {
     /// The client of `connection`.
-    pub fn of(connection: &'a Connection) -> Self {
+    pub fn of(connection: &Connection) -> Self {
         Self {
             key: connection.client_key(),
             name: DisplayName::from(connection.client_name.as_str()),
-            scopes: &connection.scopes,
+            scopes: connection.scopes.clone(),
             since: connection.since.to_date(),
             sessions: 1,
         }
@@ -53,11 +53,10 @@ impl<'a> ConnectedClient<'a> {
     }
 
     /// An earlier connection through the same client.
-    pub fn add(&mut self, connection: &'a Connection) {
+    pub fn add(&mut self, connection: &Connection) {
         self.sessions += 1;
-        if connection.scopes.covers(self.scopes) {
-            self.scopes = &connection.scopes;
-        }
+        let scopes = std::mem::take(&mut self.scopes);
+        self.scopes = connection.scopes.iter().fold(scopes, Scopes::with);
     }
 }
 
@@ -80,7 +79,7 @@ impl IntoResponse for AccountPage<'_> {
 
 #[derive(Template)]
 #[template(path = "account.html")]
-struct Content<'a> {
+struct Content {
     style: &'static str,
-    visitor: Option<(DisplayName, Vec<ConnectedClient<'a>>)>,
+    visitor: Option<(DisplayName, Vec<ConnectedClient>)>,
 }
