@@ -1,10 +1,17 @@
 //! Who of a tenant's users may use this server: app roles and guests, at sign-in and at each
 //! refresh.
 
-use local::Options;
+use std::sync::Arc;
+
 use local::identity_provider::Fault;
-use oauth_fn::upstream::{Gate, Guests, RequiredRoles};
+use local::{NoAssertions, Options};
+use oauth_fn::config::{UpstreamConfig, UpstreamCredential};
+use oauth_fn::grant::EntraRefreshToken;
+use oauth_fn::upstream::{Gate, Guests, RequiredRoles, Upstream, UpstreamError};
 use reqwest::StatusCode;
+use shared::base_url::PublicBaseUrl;
+use shared::clock::SystemClock;
+use shared::session::{DirectoryId, Identity};
 
 use crate::client::{Browser, Client, Tokens};
 use crate::system::{Answer, System};
@@ -139,4 +146,33 @@ async fn without_a_gate_a_refresh_needs_no_id_token_and_takes_none_of_another_us
 
     other.refused(503, "temporarily_unavailable");
     assert_eq!(missing.status, StatusCode::OK, "{}", missing.body);
+}
+
+#[tokio::test]
+async fn the_users_of_a_tenant_that_was_taken_from_the_list_are_refused_without_a_question() {
+    let id = |text: &str| DirectoryId::try_from(text.to_owned()).unwrap();
+    let user = |tenant: &str| Identity {
+        tenant_id: id(tenant),
+        object_id: id("alice"),
+        name: "Alice".to_owned(),
+    };
+    let config = UpstreamConfig {
+        issuer: "http://127.0.0.1:9/".parse().unwrap(),
+        client_id: "app".to_owned(),
+        credential: UpstreamCredential::Secret("secret".into()),
+        scopes: Vec::new(),
+        allowed_tenants: vec![id("ours")],
+        gate: Gate::default(),
+    };
+    let base_url = PublicBaseUrl::try_from("http://127.0.0.1:8787").unwrap();
+    let (http, clock) = (reqwest::Client::new(), Arc::new(SystemClock));
+    let upstream = Upstream::new(config, &base_url, http, clock, Arc::new(NoAssertions));
+    let token = EntraRefreshToken("whatever".into());
+
+    let theirs = upstream.renew(&token, &user("theirs")).await.unwrap_err();
+    let ours = upstream.renew(&token, &user("ours")).await.unwrap_err();
+
+    assert!(matches!(theirs, UpstreamError::ForeignTenant), "{theirs}");
+    assert!(theirs.ends_sessions());
+    assert!(matches!(ours, UpstreamError::Unavailable(_)), "{ours}");
 }

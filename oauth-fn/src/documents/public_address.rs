@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// IPv4 networks, each by its first address and the length of its prefix.
-const SPECIAL_IPV4: [(Ipv4Addr, u32); 17] = [
+const SPECIAL_IPV4: [(Ipv4Addr, u32); 19] = [
     (Ipv4Addr::UNSPECIFIED, 8), // this network, and the unspecified address
     (Ipv4Addr::new(10, 0, 0, 0), 8), // private
     (Ipv4Addr::new(100, 64, 0, 0), 10), // behind the NAT of a carrier
@@ -15,8 +15,10 @@ const SPECIAL_IPV4: [(Ipv4Addr, u32); 17] = [
     (Ipv4Addr::new(192, 0, 0, 0), 24), // protocol assignments
     (Ipv4Addr::new(192, 0, 2, 0), 24), // documentation
     (Ipv4Addr::new(192, 31, 196, 0), 24), // AS112
+    (Ipv4Addr::new(192, 52, 193, 0), 24), // AMT
     (Ipv4Addr::new(192, 88, 99, 0), 24), // relays of 6to4
     (Ipv4Addr::new(192, 168, 0, 0), 16), // private
+    (Ipv4Addr::new(192, 175, 48, 0), 24), // AS112
     (Ipv4Addr::new(198, 18, 0, 0), 15), // benchmarks
     (Ipv4Addr::new(198, 51, 100, 0), 24), // documentation
     (Ipv4Addr::new(203, 0, 113, 0), 24), // documentation
@@ -29,10 +31,11 @@ const SPECIAL_IPV4: [(Ipv4Addr, u32); 17] = [
 const GLOBAL_IPV6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
 /// Networks inside it that hold none.
-const SPECIAL_IPV6: [(Ipv6Addr, u32); 4] = [
+const SPECIAL_IPV6: [(Ipv6Addr, u32); 5] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23), // protocols: Teredo, ORCHID, benchmarks
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32), // documentation
     (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16), // 6to4
+    (Ipv6Addr::new(0x2620, 0x4f, 0x8000, 0, 0, 0, 0, 0), 48), // AS112
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20), // documentation
 ];
 
@@ -95,8 +98,12 @@ mod tests {
                 "191.255.255.255",
                 "192.0.1.0",
                 "192.0.3.0",
+                "192.52.192.255",
+                "192.52.194.0",
                 "192.167.255.255",
                 "192.169.0.0",
+                "192.175.47.255",
+                "192.175.49.0",
                 "198.17.255.255",
                 "198.20.0.0",
                 "198.51.99.255",
@@ -131,9 +138,13 @@ mod tests {
                 "192.0.0.255",
                 "192.0.2.1",
                 "192.31.196.1",
+                "192.52.193.0",
+                "192.52.193.255",
                 "192.88.99.1",
                 "192.168.0.0",
                 "192.168.255.255",
+                "192.175.48.0",
+                "192.175.48.255",
                 "198.18.0.0",
                 "198.19.255.255",
                 "198.51.100.1",
@@ -149,7 +160,17 @@ mod tests {
 
     #[test]
     fn only_global_unicast_is_public_ipv6() {
-        judge(&["2000::", "2001:200::1", "2606:4700::1111", "2a00::1", "3ffe:ffff::1"], true);
+        judge(
+            &[
+                "2000::",
+                "2001:200::1",
+                "2606:4700::1111",
+                "2620:4f:8001::1",
+                "2a00::1",
+                "3ffe:ffff::1",
+            ],
+            true,
+        );
         judge(
             &[
                 "::",
@@ -170,6 +191,8 @@ mod tests {
                 "2001:10::1",
                 "2001:2f:ffff::1",
                 "2001:1ff:ffff::1",
+                "2620:4f:8000::1",
+                "2620:4f:8000:ffff::1",
                 "3fff::1",
                 "3fff:fff:ffff::1",
             ],

@@ -369,7 +369,7 @@ async fn the_account_page_names_each_program_its_rights_and_its_buttons() {
     let document = document(ordinary_account()).await;
 
     assert_eq!(texts(&document, ".name"), ["Claude Code"]);
-    assert_eq!(texts(&document, ".connections .quiet"), ["Since 2026-12-14"]);
+    assert_eq!(texts(&document, ".connections .quiet"), ["Last signed in 2026-12-14"]);
     assert_eq!(texts(&document, ".connections .access li").len(), 2);
     assert_eq!(texts(&document, "button"), ["Revoke", "Revoke all", "Sign out"]);
     let actions = attributes(&document, "button[name=action]", "value");
