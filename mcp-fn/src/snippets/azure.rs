@@ -42,6 +42,7 @@ const PUT: Operation = Operation::new("save a snippet", CONTRIBUTOR);
 
 /// Snippets in the container `snippets` of one storage account.
 pub struct AzureBlobs {
+    azure: Azure,
     endpoint: StorageEndpoint,
     repeating: BlobContainerClient,
     once: BlobContainerClient,
@@ -62,7 +63,7 @@ impl AzureBlobs {
                 .map_err(SetUpError::new)
         };
         let (repeating, once) = (container(Repeats::Allowed)?, container(Repeats::Never)?);
-        Ok(Self { endpoint, repeating, once })
+        Ok(Self { azure: azure.clone(), endpoint, repeating, once })
     }
 
     /// Makes the container unless it is there. In Azure the deployment has made it.
@@ -71,13 +72,21 @@ impl AzureBlobs {
     /// The store cannot be reached or refuses.
     pub async fn make_container(&self) -> Result<(), SnippetStoreError> {
         let call = self.repeating.create(None);
-        match self.endpoint.call(MAKE_CONTAINER, call).await {
+        match self.call(MAKE_CONTAINER, call).await {
             Ok(_) => Ok(()),
             Err(fault) => match fault.refusal() {
                 Some((409, "ContainerAlreadyExists")) => Ok(()),
                 _ => Err(fault.into()),
             },
         }
+    }
+
+    async fn call<T>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = azure_core::Result<T>> + Send,
+    ) -> Result<T, StorageFault> {
+        self.azure.call(&self.endpoint, operation, call).await
     }
 
     async fn page(
@@ -125,7 +134,7 @@ impl SnippetStore for AzureBlobs {
             ..BlobClientUploadOptions::default()
         };
 
-        self.endpoint.call(PUT, blob.upload(content, Some(options))).await?;
+        self.call(PUT, blob.upload(content, Some(options))).await?;
         Ok(())
     }
 
@@ -136,7 +145,7 @@ impl SnippetStore for AzureBlobs {
     ) -> Result<Option<SnippetText>, SnippetStoreError> {
         let blob = self.repeating.blob_client(&path(owner, name));
 
-        match self.endpoint.call(GET, download(&blob)).await {
+        match self.call(GET, download(&blob)).await {
             Ok(text) => Ok(Some(text)),
             Err(fault) => match fault.refusal() {
                 Some((404, "BlobNotFound")) => Ok(None),
@@ -150,13 +159,13 @@ impl SnippetStore for AzureBlobs {
         owner: &Key,
         from: Option<&SnippetName>,
     ) -> Result<SnippetPage, SnippetStoreError> {
-        Ok(self.endpoint.call(LIST, self.page(owner, from)).await?)
+        Ok(self.call(LIST, self.page(owner, from)).await?)
     }
 
     async fn delete(&self, owner: &Key, name: &SnippetName) -> Result<Deletion, SnippetStoreError> {
         let blob = self.once.blob_client(&path(owner, name));
 
-        match self.endpoint.call(DELETE, blob.delete(None)).await {
+        match self.call(DELETE, blob.delete(None)).await {
             Ok(_) => Ok(Deletion::Deleted),
             Err(fault) => match fault.refusal() {
                 Some((404, "BlobNotFound")) => Ok(Deletion::NotFound),
@@ -284,7 +293,8 @@ mod tests {
 
         let error = blobs.get(&owner(), &name()).await.unwrap_err();
 
-        assert_eq!(cause(&error), "BLOBS_ENDPOINT: cannot read a snippet: 404 ContainerNotFound");
+        let begin = "BLOBS_ENDPOINT: cannot read a snippet: 404 ContainerNotFound; ";
+        assert!(cause(&error).starts_with(begin), "{}", cause(&error));
         assert!(blobs.delete(&owner(), &name()).await.is_err());
         assert!(blobs.list(&owner(), None).await.is_err());
     }

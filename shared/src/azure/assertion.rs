@@ -3,11 +3,11 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential};
 
-use super::DEADLINE;
 use super::fault::without_token;
 use crate::client_assertion::{ClientAssertion, ClientAssertions, NoAssertion};
 use crate::clock::{Clock, SystemClock};
@@ -54,12 +54,17 @@ pub struct InvalidAudience;
 pub(super) struct IdentityAssertions {
     credential: Arc<dyn TokenCredential>,
     audience: AssertionAudience,
+    deadline: Duration,
     newest: Mutex<Option<AccessToken>>,
 }
 
 impl IdentityAssertions {
-    pub(super) fn new(credential: Arc<dyn TokenCredential>, audience: AssertionAudience) -> Self {
-        Self { credential, audience, newest: Mutex::default() }
+    pub(super) fn new(
+        credential: Arc<dyn TokenCredential>,
+        audience: AssertionAudience,
+        deadline: Duration,
+    ) -> Self {
+        Self { credential, audience, deadline, newest: Mutex::default() }
     }
 
     /// A token of the identity. Who waits for another one's attempt does not wait forever.
@@ -67,7 +72,8 @@ impl IdentityAssertions {
         let scope = format!("{}/.default", self.audience);
         let scopes = [scope.as_str()];
         let asked = self.credential.get_token(&scopes, None);
-        let token = tokio::time::timeout(DEADLINE, asked).await.map_err(|_| Cause::TimedOut)?;
+        let token =
+            tokio::time::timeout(self.deadline, asked).await.map_err(|_| Cause::TimedOut)?;
         token.map_err(|error| Cause::Refused(without_token(&error)))
     }
 
@@ -161,7 +167,8 @@ mod tests {
 
     fn assertions(left: &[i64]) -> IdentityAssertions {
         let credential = Scripted(Mutex::new(left.iter().copied().collect()));
-        IdentityAssertions::new(Arc::new(credential), AssertionAudience::default())
+        let deadline = std::time::Duration::from_secs(5);
+        IdentityAssertions::new(Arc::new(credential), AssertionAudience::default(), deadline)
     }
 
     fn audience(text: &str) -> Option<String> {

@@ -1,12 +1,10 @@
 //! Where an account of Azure Storage answers, as the settings say it.
 
 use std::fmt;
-use std::future::Future;
 
 use url::Url;
 
 use super::shared_key::AZURITE_ACCOUNT;
-use super::{DEADLINE, Operation, StorageFault};
 use crate::base_url::is_loopback;
 use crate::config::Settings;
 
@@ -55,21 +53,6 @@ impl StorageEndpoint {
             segments.pop_if_empty().extend(path);
         }
         url
-    }
-
-    /// The answer to `call`, which is for `operation`.
-    ///
-    /// # Errors
-    /// Azure refuses, does not answer within ten seconds, or answers something else.
-    pub async fn call<T>(
-        &self,
-        operation: Operation,
-        call: impl Future<Output = azure_core::Result<T>> + Send,
-    ) -> Result<T, StorageFault> {
-        match tokio::time::timeout(DEADLINE, call).await {
-            Ok(answer) => answer.map_err(|error| StorageFault::new(self, operation, &error)),
-            Err(_) => Err(StorageFault::timed_out(self, operation)),
-        }
     }
 
     /// The service that answers here.

@@ -25,9 +25,9 @@ impl Operation {
 }
 
 /// A call to Azure Storage that failed. Its text names the setting of the account, the operation,
-/// and what came back: status and code, never a key, a path or a body.
-#[derive(Debug, thiserror::Error)]
-#[error("{setting}: cannot {}: {cause}", operation.purpose)]
+/// and what came back: status and code, never a key, a path or a body. Where that may be the fault
+/// of how the app was set up, it names the role that it takes, too.
+#[derive(Debug)]
 pub struct StorageFault {
     setting: &'static str,
     operation: Operation,
@@ -40,7 +40,7 @@ impl StorageFault {
         operation: Operation,
         error: &azure_core::Error,
     ) -> Self {
-        Self { setting: endpoint.setting(), operation, cause: Cause::of(error, operation) }
+        Self { setting: endpoint.setting(), operation, cause: Cause::of(error) }
     }
 
     pub(super) fn timed_out(endpoint: &StorageEndpoint, operation: Operation) -> Self {
@@ -50,32 +50,57 @@ impl StorageFault {
     /// The status and error code of Azure's answer, if it answered.
     pub fn refusal(&self) -> Option<(u16, &str)> {
         match &self.cause {
-            Cause::Refused { status, code, .. } => Some((*status, code)),
+            Cause::Refused { status, code } => Some((*status, code)),
             _ => None,
         }
     }
 }
 
+impl fmt::Display for StorageFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { setting, operation: Operation { purpose, role }, cause } = self;
+        write!(formatter, "{setting}: cannot {purpose}: {cause}")?;
+        if cause.may_lie_in_the_settings() {
+            write!(
+                formatter,
+                "; {setting} must name an account that this app reaches, and on which its \
+                 identity has the role {role}"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for StorageFault {}
+
 #[derive(Debug)]
 enum Cause {
     NoAnswer(String),
     NoToken(String),
-    Refused { status: u16, code: String, role: &'static str },
+    Refused { status: u16, code: String },
     TimedOut,
     Unreadable(String),
 }
 
 impl Cause {
-    fn of(error: &azure_core::Error, operation: Operation) -> Self {
+    fn of(error: &azure_core::Error) -> Self {
         match error.kind() {
             ErrorKind::HttpResponse { status, raw_response, .. } => Self::Refused {
                 status: **status,
                 code: raw_response.as_deref().and_then(error_code).unwrap_or_default(),
-                role: operation.role,
             },
             ErrorKind::Credential => Self::NoToken(without_token(error)),
             ErrorKind::Connection | ErrorKind::Io => Self::NoAnswer(root(error)),
             _ => Self::Unreadable(root(error)),
+        }
+    }
+
+    /// Whether it may be the account or the role that is wrong, and not the hour.
+    fn may_lie_in_the_settings(&self) -> bool {
+        match self {
+            Self::NoAnswer(_) | Self::NoToken(_) | Self::TimedOut => true,
+            Self::Refused { status, .. } => matches!(status, 401 | 403 | 404),
+            Self::Unreadable(_) => false,
         }
     }
 }
@@ -88,12 +113,7 @@ impl fmt::Display for Cause {
                 formatter,
                 "no token for the identity AZURE_CLIENT_ID, or of `az login` on a laptop ({cause})"
             ),
-            Self::Refused { status: 403, code, role } => write!(
-                formatter,
-                "403 {code}: the app's identity needs the role {role} on this account, and the \
-                 account's network rules must let it in"
-            ),
-            Self::Refused { status, code, .. } => write!(formatter, "{status} {code}"),
+            Self::Refused { status, code } => write!(formatter, "{status} {code}"),
             Self::TimedOut => formatter.write_str("no answer in time"),
             Self::Unreadable(cause) => write!(formatter, "the answer is not readable ({cause})"),
         }
@@ -193,10 +213,23 @@ mod tests {
 
         assert_eq!(
             fault(&answer(403, headers, "")).to_string(),
-            "SESSION_TABLES_ENDPOINT: cannot read a record: 403 AuthorizationPermissionMismatch: \
-             the app's identity needs the role Storage Table Data Reader on this account, and the \
-             account's network rules must let it in"
+            "SESSION_TABLES_ENDPOINT: cannot read a record: 403 AuthorizationPermissionMismatch; \
+             SESSION_TABLES_ENDPOINT must name an account that this app reaches, and on which its \
+             identity has the role Storage Table Data Reader"
         );
+    }
+
+    #[test]
+    fn what_the_settings_cannot_help_blames_no_setting() {
+        let answers = [(409, "TableBeingDeleted"), (429, "TooManyRequests"), (503, "ServerBusy")];
+        for (status, code) in answers {
+            let mut headers = Headers::new();
+            headers.insert("x-ms-error-code", code);
+
+            let expected =
+                format!("SESSION_TABLES_ENDPOINT: cannot read a record: {status} {code}");
+            assert_eq!(fault(&answer(status, headers, "")).to_string(), expected);
+        }
     }
 
     #[test]
@@ -208,10 +241,11 @@ mod tests {
             "retry policy expired",
         );
 
-        assert_eq!(
-            fault(&error).to_string(),
-            "SESSION_TABLES_ENDPOINT: cannot read a record: no answer (connection refused)"
-        );
+        let line = fault(&error).to_string();
+        let begin =
+            "SESSION_TABLES_ENDPOINT: cannot read a record: no answer (connection refused); ";
+        assert!(line.starts_with(begin), "{line}");
+        assert!(!line.contains("https"), "{line}");
     }
 
     #[test]

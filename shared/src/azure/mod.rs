@@ -4,29 +4,30 @@ mod assertion;
 mod endpoint;
 mod fault;
 mod identity;
+mod patience;
 mod shared_key;
 
 use std::error::Error;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use azure_core::credentials::TokenCredential;
 use azure_core::http::policies::Policy;
 use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
-use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport};
+use azure_core::http::{ClientOptions, RetryOptions, Transport};
 
 pub use assertion::{AssertionAudience, InvalidAudience};
 pub use endpoint::{InvalidEndpoint, StorageEndpoint, StorageService};
 pub use fault::{Operation, StorageFault};
 pub use identity::AzureIdentity;
+pub use patience::Patience;
 
 use assertion::IdentityAssertions;
+use patience::{GiveUp, SendAgain};
 use shared_key::SharedKeyPolicy;
 
 use crate::client_assertion::ClientAssertions;
-
-/// How long one call may take in all: its tries, the pauses between them, and the token before it.
-const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long one try of a request may take, from connecting to the last byte.
 const TRY: Duration = Duration::from_secs(5);
@@ -56,12 +57,13 @@ pub fn http_client() -> Result<reqwest::Client, SetUpError> {
         .map_err(SetUpError::new)
 }
 
-/// What the clients of all Azure services in a process share: transport and identity.
+/// What the clients of all Azure services in a process share: transport, identity and patience.
 #[derive(Clone, Debug)]
 pub struct Azure {
     transport: Transport,
     credential: Arc<dyn TokenCredential>,
     identity: Arc<dyn Policy>,
+    patience: Patience,
 }
 
 impl Azure {
@@ -71,37 +73,67 @@ impl Azure {
     /// The identity cannot be used on this machine.
     pub fn new(identity: &AzureIdentity, http: reqwest::Client) -> Result<Self, SetUpError> {
         let transport = Transport::new(Arc::new(http));
+        let patience = Patience::default();
         let options = ClientOptions {
             transport: Some(transport.clone()),
-            retry: Repeats::Allowed.options(),
+            retry: patience.for_tokens(),
             ..ClientOptions::default()
         };
         let credential = identity.credential(options).map_err(SetUpError::new)?;
         let for_storage = Arc::clone(&credential);
         let identity = BearerTokenAuthorizationPolicy::new(for_storage, [STORAGE_SCOPE]);
-        Ok(Self { transport, credential, identity: Arc::new(identity) })
+        Ok(Self { transport, credential, identity: Arc::new(identity), patience })
+    }
+
+    /// The same, but as patient as `patience` says.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// What the identity states of us for `audience`. Nothing is sent before the first one is needed.
     pub fn client_assertions(&self, audience: AssertionAudience) -> Arc<dyn ClientAssertions> {
-        Arc::new(IdentityAssertions::new(Arc::clone(&self.credential), audience))
+        let (credential, deadline) = (Arc::clone(&self.credential), self.patience.deadline);
+        Arc::new(IdentityAssertions::new(credential, audience, deadline))
     }
 
     /// How a client of `endpoint` proves who it is, sends, and tries again.
     ///
-    /// The client itself gets no credential: authentication is the last policy here, so that every
-    /// client of the process shares one cache of tokens.
+    /// The client itself gets no credential: authentication is a policy here, so that every client
+    /// of the process shares one cache of tokens. It comes before a try is timed, since the token
+    /// that one try waits for serves the next.
     pub fn client_options(&self, endpoint: &StorageEndpoint, repeats: Repeats) -> ClientOptions {
         let authentication: Arc<dyn Policy> = if endpoint.is_azurite() {
             Arc::new(SharedKeyPolicy::new(endpoint.service()))
         } else {
             Arc::clone(&self.identity)
         };
-        ClientOptions {
+        let mut options = ClientOptions {
             per_try_policies: vec![authentication],
-            retry: repeats.options(),
+            retry: RetryOptions::none(),
             transport: Some(self.transport.clone()),
             ..ClientOptions::default()
+        };
+        if repeats == Repeats::Allowed {
+            options.per_call_policies.push(Arc::new(SendAgain(self.patience)));
+            options.per_try_policies.push(Arc::new(GiveUp(self.patience)));
+        }
+        options
+    }
+
+    /// The answer to `call`, which asks `endpoint` for `operation`.
+    ///
+    /// # Errors
+    /// Azure refuses, does not answer before the deadline, or answers something else.
+    pub async fn call<T>(
+        &self,
+        endpoint: &StorageEndpoint,
+        operation: Operation,
+        call: impl Future<Output = azure_core::Result<T>> + Send,
+    ) -> Result<T, StorageFault> {
+        match tokio::time::timeout(self.patience.deadline, call).await {
+            Ok(answer) => answer.map_err(|error| StorageFault::new(endpoint, operation, &error)),
+            Err(_) => Err(StorageFault::timed_out(endpoint, operation)),
         }
     }
 }
@@ -109,23 +141,10 @@ impl Azure {
 /// Whether a call may be sent again when its outcome is not known.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Repeats {
-    /// At most three tries within about five seconds, for calls that do the same twice as once.
+    /// At most three tries, for calls that do the same twice as once.
     Allowed,
     /// One try, for calls whose second try would answer something else than the first.
     Never,
-}
-
-impl Repeats {
-    fn options(self) -> RetryOptions {
-        match self {
-            Self::Allowed => RetryOptions::exponential(ExponentialRetryOptions {
-                max_retries: 2,
-                max_total_elapsed: azure_core::time::Duration::seconds(5),
-                ..ExponentialRetryOptions::default()
-            }),
-            Self::Never => RetryOptions::none(),
-        }
-    }
 }
 
 /// A client of Azure cannot be built on this machine.

@@ -37,6 +37,7 @@ const REPLACE: Operation = Operation::new("replace a record", CONTRIBUTOR);
 /// Records in the tables of one storage account.
 #[derive(Debug)]
 pub struct AzureTables {
+    azure: Azure,
     endpoint: StorageEndpoint,
     repeating: Pipeline,
     once: Pipeline,
@@ -50,7 +51,8 @@ impl AzureTables {
             let (name, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
             Pipeline::new(Some(name), Some(version), options, Vec::new(), Vec::new(), None)
         };
-        Self { repeating: pipeline(Repeats::Allowed), once: pipeline(Repeats::Never), endpoint }
+        let (repeating, once) = (pipeline(Repeats::Allowed), pipeline(Repeats::Never));
+        Self { azure: azure.clone(), endpoint, repeating, once }
     }
 
     /// Sends `request` until there is an answer.
@@ -61,13 +63,13 @@ impl AzureTables {
         read: fn(&RawResponse) -> azure_core::Result<T>,
     ) -> Result<T, StorageFault> {
         let call = async { read(&send(&self.repeating, &mut request).await?) };
-        self.endpoint.call(operation, call).await
+        self.azure.call(&self.endpoint, operation, call).await
     }
 
     /// Sends `request` once.
     async fn tell(&self, operation: Operation, mut request: Request) -> Result<(), StorageFault> {
         let call = async { send(&self.once, &mut request).await.map(drop) };
-        self.endpoint.call(operation, call).await
+        self.azure.call(&self.endpoint, operation, call).await
     }
 
     fn table_url(&self, table: &TableName) -> Url {
