@@ -80,6 +80,9 @@ fn log(error: &SessionError) {
                 "token refused"
             );
         }
+        SessionError::Refused(refusal @ Refusal::Missing(week)) => {
+            tracing::warn!(table = week.table().as_str(), %refusal, "token refused");
+        }
         SessionError::Refused(refusal) => tracing::debug!(%refusal, "token refused"),
         SessionError::Store(error) => {
             tracing::error!(error = %ErrorChain(error), "sessions cannot be read");

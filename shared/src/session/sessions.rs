@@ -96,7 +96,7 @@ impl Sessions {
     async fn read(&self, token: &SessionToken) -> Result<Session, SessionError> {
         let address = token.session.address(token.week);
         let Some(found) = self.records.get(&address).await? else {
-            return Err(Refusal::Ended.into());
+            return Err(Refusal::Missing(token.week).into());
         };
         match self.claims.read(&found.record, token) {
             Ok(Some(claims)) => Ok(claims.session),
@@ -119,6 +119,12 @@ pub enum Refusal {
     /// The row does not open though it should: it was moved, rolled back or changed.
     #[error("the row of the session fails its integrity check")]
     Integrity(ExpiryWeek),
+    /// Its row is not there, though a row stays for longer than its tokens are good.
+    #[error(
+        "the row of the session is not there: is SESSION_TABLES_ENDPOINT the account that \
+         oauth-fn writes to?"
+    )]
+    Missing(ExpiryWeek),
     /// It is for another audience.
     #[error("the token is for another resource")]
     OtherResource,
