@@ -211,6 +211,7 @@ fn apps(
         clock: Arc::clone(&clock) as _,
     };
     let oauth_doors = oauth_fn::Doors {
+        assertions: Arc::new(local::NoAssertions),
         records: records(),
         clock,
         http: shared::azure::http_client().unwrap(),
