@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::Url;
 
-use super::shared_key::AZURITE_ACCOUNT;
+use super::shared_key::is_azurite_account;
 use crate::base_url::is_loopback;
 use crate::config::Settings;
 
@@ -32,6 +32,13 @@ pub struct StorageEndpoint {
     url: Url,
     service: StorageService,
     setting: &'static str,
+}
+
+/// The root URL.
+impl fmt::Display for StorageEndpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.url.as_str())
+    }
 }
 
 impl StorageEndpoint {
@@ -65,17 +72,22 @@ impl StorageEndpoint {
         self.setting
     }
 
-    /// Whether it is the emulator, whose account and key everybody knows. It is the only one that
+    /// Whether it is the emulator, whose accounts and key everybody knows. It is the only one that
     /// is spoken to without TLS.
     pub fn is_azurite(&self) -> bool {
-        self.url.scheme() == "http"
+        self.azurite_account().is_some()
+    }
+
+    /// The account, if it is one of the emulator's.
+    pub(super) fn azurite_account(&self) -> Option<&str> {
+        (self.url.scheme() == "http").then(|| self.url.path().trim_start_matches('/'))
     }
 }
 
 /// Why a text is not an endpoint of Azure Storage.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum InvalidEndpoint {
-    /// The emulator's account is not the well-known one.
+    /// The emulator's account is neither the well-known one nor numbered like it.
     #[error(
         "must end in /devstoreaccount1 for Azurite, as in http://127.0.0.1:10002/devstoreaccount1"
     )]
@@ -107,7 +119,7 @@ fn parse(text: &str, service: StorageService) -> Result<Url, InvalidEndpoint> {
         "https" if path.is_empty() && is_named(&url, service) => Ok(url),
         "https" => Err(InvalidEndpoint::Form(service)),
         "http" if !is_loopback(&url) => Err(InvalidEndpoint::Insecure),
-        "http" if path.strip_prefix('/') != Some(AZURITE_ACCOUNT) => {
+        "http" if !path.strip_prefix('/').is_some_and(is_azurite_account) => {
             Err(InvalidEndpoint::AzuriteAccount)
         }
         "http" => Ok(url),
@@ -153,7 +165,7 @@ mod tests {
     #[test]
     fn azurite_is_taken_on_this_machine() {
         for text in
-            ["http://127.0.0.1:10002/devstoreaccount1", "http://localhost:1/devstoreaccount1/"]
+            ["http://127.0.0.1:10002/devstoreaccount1", "http://localhost:1/devstoreaccount12/"]
         {
             assert!(endpoint(text).is_azurite(), "{text}");
         }

@@ -103,10 +103,9 @@ impl Azure {
     /// of the process shares one cache of tokens. It comes before a try is timed, since the token
     /// that one try waits for serves the next.
     pub fn client_options(&self, endpoint: &StorageEndpoint, repeats: Repeats) -> ClientOptions {
-        let authentication: Arc<dyn Policy> = if endpoint.is_azurite() {
-            Arc::new(SharedKeyPolicy::new(endpoint.service()))
-        } else {
-            Arc::clone(&self.identity)
+        let authentication: Arc<dyn Policy> = match endpoint.azurite_account() {
+            Some(account) => Arc::new(SharedKeyPolicy::new(endpoint.service(), account)),
+            None => Arc::clone(&self.identity),
         };
         let mut options = ClientOptions {
             per_try_policies: vec![authentication],

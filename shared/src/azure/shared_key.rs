@@ -1,5 +1,5 @@
-//! Signs requests to Azurite with the account and key that everybody knows, so that the emulator
-//! needs no set-up. A real account never sees them: they serve plain http on this machine only.
+//! Signs requests to Azurite with the key that everybody knows, so that the emulator needs no
+//! set-up. A real account never sees them: they serve plain http on this machine only.
 
 use std::sync::Arc;
 
@@ -17,21 +17,40 @@ use time::OffsetDateTime;
 use super::StorageService;
 use crate::clock::{Clock, SystemClock};
 
-/// The account of Azurite.
-pub(super) const AZURITE_ACCOUNT: &str = "devstoreaccount1";
+/// What the accounts of Azurite are called before their number. It has the first one; whoever wants
+/// more names them, with the same key, in `AZURITE_ACCOUNTS`.
+const AZURITE_ACCOUNT: &str = "devstoreaccount";
 
-/// The key of that account, published in Azurite's documentation: no secret.
+/// The key of the first account, published in Azurite's documentation: no secret.
 const AZURITE_KEY: &[u8] =
     b"Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
+/// Whether `name` is an account of Azurite's.
+pub(super) fn is_azurite_account(name: &str) -> bool {
+    let number = name.strip_prefix(AZURITE_ACCOUNT).unwrap_or_default();
+    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Authorizes every try of a request with Azurite's key.
 #[derive(Debug)]
-pub(super) struct SharedKeyPolicy(StorageService);
+pub(super) struct SharedKeyPolicy {
+    service: StorageService,
+    account: String,
+}
 
 impl SharedKeyPolicy {
-    /// The policy for requests to `service`, which decides what is signed.
-    pub(super) fn new(service: StorageService) -> Self {
-        Self(service)
+    /// The policy for requests to `service` of `account`; the service decides what is signed.
+    pub(super) fn new(service: StorageService, account: &str) -> Self {
+        Self { service, account: account.to_owned() }
+    }
+
+    /// What is signed of `request`.
+    fn text(&self, request: &Request) -> String {
+        let resource = format!("/{}{}", self.account, request.url().path());
+        match self.service {
+            StorageService::Blob => blob_text(request, &resource),
+            StorageService::Table => table_text(request, &resource),
+        }
     }
 }
 
@@ -45,31 +64,28 @@ impl Policy for SharedKeyPolicy {
         next: &[Arc<dyn Policy>],
     ) -> PolicyResult {
         request.insert_header(MS_DATE, http_date());
-        let text = match self.0 {
-            StorageService::Blob => blob_text(request),
-            StorageService::Table => table_text(request),
-        };
-        let signature = signature(&text)?;
-        request.insert_header(AUTHORIZATION, format!("SharedKey {AZURITE_ACCOUNT}:{signature}"));
+        let signature = signature(&self.text(request))?;
+        request.insert_header(AUTHORIZATION, format!("SharedKey {}:{signature}", self.account));
         let (transport, rest) = next.split_first().ok_or_else(|| ErrorKind::Other.into_error())?;
         transport.send(context, request, rest).await
     }
 }
 
 /// What is signed of a request to Table Storage ("Authorize with Shared Key", Table service).
-fn table_text(request: &Request) -> String {
+fn table_text(request: &Request, resource: &str) -> String {
     let parts = [
         request.method().as_str(),
         header(request, "content-md5"),
         header(request, "content-type"),
         header(request, "x-ms-date"),
+        // Of the query only `comp` counts, which none of our calls has.
+        resource,
     ];
-    // Of the query only `comp` counts, which none of our calls has.
-    format!("{}\n/{AZURITE_ACCOUNT}{}", parts.join("\n"), request.url().path())
+    parts.join("\n")
 }
 
 /// What is signed of a request to Blob Storage ("Authorize with Shared Key", version 2015-02-21).
-fn blob_text(request: &Request) -> String {
+fn blob_text(request: &Request, resource: &str) -> String {
     let length = request.body().len().filter(|length| *length > 0);
     let length = length.map(|length| length.to_string()).unwrap_or_default();
     let mut lines = vec![
@@ -88,12 +104,11 @@ fn blob_text(request: &Request) -> String {
     ];
     let own = request.headers().iter().filter(|(name, _)| name.as_str().starts_with("x-ms-"));
     let own = sorted(own.map(|(name, value)| format!("{}:{}", name.as_str(), value.as_str())));
-    let resource = format!("/{AZURITE_ACCOUNT}{}", request.url().path());
     let query = sorted(
         request.url().query_pairs().map(|(name, value)| format!("{}:{value}", name.to_lowercase())),
     );
     lines.extend(own.iter().map(String::as_str));
-    lines.push(&resource);
+    lines.push(resource);
     lines.extend(query.iter().map(String::as_str));
     lines.join("\n")
 }
@@ -126,6 +141,10 @@ mod tests {
 
     use super::*;
 
+    fn signed(service: StorageService, request: &Request) -> String {
+        SharedKeyPolicy::new(service, "devstoreaccount1").text(request)
+    }
+
     fn request(method: Method, url: &str, headers: &[(&'static str, &'static str)]) -> Request {
         let mut request = Request::new(Url::parse(url).unwrap(), method);
         for (name, value) in headers {
@@ -144,7 +163,7 @@ mod tests {
         );
 
         assert_eq!(
-            table_text(&request),
+            signed(StorageService::Table, &request),
             "GET\n\n\nSun, 11 Oct 2026 08:49:13 GMT\n/devstoreaccount1/devstoreaccount1/t()"
         );
     }
@@ -161,7 +180,7 @@ mod tests {
         );
 
         assert_eq!(
-            blob_text(&request),
+            signed(StorageService::Blob, &request),
             "GET\n\n\n\n\n\n\n\n\n\n\n\n\
              x-ms-date:Fri, 26 Jun 2015 23:39:12 GMT\nx-ms-version:2014-02-14\n\
              /devstoreaccount1/devstoreaccount1/mycontainer\n\
@@ -174,9 +193,27 @@ mod tests {
         let url = "http://127.0.0.1:10000/devstoreaccount1/c/b";
         let mut put = request(Method::Put, url, &[("content-type", "text/plain")]);
 
-        assert!(blob_text(&put).starts_with("PUT\n\n\n\n\ntext/plain\n"));
+        assert!(signed(StorageService::Blob, &put).starts_with("PUT\n\n\n\n\ntext/plain\n"));
         put.set_body("text");
-        assert!(blob_text(&put).starts_with("PUT\n\n\n4\n\ntext/plain\n"));
+        assert!(signed(StorageService::Blob, &put).starts_with("PUT\n\n\n4\n\ntext/plain\n"));
+    }
+
+    #[test]
+    fn another_account_of_azurite_has_a_number_of_its_own() {
+        let request = request(Method::Get, "http://127.0.0.1:1/devstoreaccount27/Tables", &[]);
+        let policy = SharedKeyPolicy::new(StorageService::Table, "devstoreaccount27");
+
+        assert!(policy.text(&request).ends_with("\n/devstoreaccount27/devstoreaccount27/Tables"));
+        for (name, is_one) in [
+            ("devstoreaccount1", true),
+            ("devstoreaccount27", true),
+            ("devstoreaccount", false),
+            ("devstoreaccount1/x", false),
+            ("mine", false),
+            ("1", false),
+        ] {
+            assert_eq!(is_azurite_account(name), is_one, "{name}");
+        }
     }
 
     /// Computed with `openssl dgst -sha256 -mac HMAC`.
