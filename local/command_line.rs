@@ -19,6 +19,8 @@ Examples:
   cargo run                                     serve on http://127.0.0.1:8787, keep data in .local/
   cargo run -- --memory --sign-in-as alice      keep nothing, sign in without the page
   cargo run -- --listen 127.0.0.1:9000 --data /tmp/two
+  cargo run -- --azure                          keep data in Azurite, which `npx azurite
+                                                --skipApiVersionCheck` starts
   cargo run -- demo                             walk the whole flow and print each step
   cargo run -- sessions list                    who is connected, through which client
   cargo run -- sessions revoke --client ID      end every session of a client
@@ -29,6 +31,10 @@ Point an MCP client at http://127.0.0.1:8787/mcp; the server prints ready-made c
 ///
 /// Serves the gateway, oauth-fn, mcp-fn, an embedded store and a development identity provider,
 /// which stands for Microsoft Entra ID, in one process. Nothing else has to be installed.
+///
+/// With --azure, the store is the one of the deployed apps: Azure Tables and Blobs, of the account
+/// that `SESSION_TABLES_ENDPOINT` and `BLOBS_ENDPOINT` name, with the Azure credentials of this
+/// machine, or of Azurite on its usual ports.
 #[derive(Debug, Parser)]
 #[command(name = "local", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct CommandLine {
@@ -79,6 +85,9 @@ pub struct SessionSelection {
     /// The data directory of a local system
     #[arg(long, value_name = "DIR", default_value = ".local/")]
     pub data: PathBuf,
+    /// Those of a local system that was started with --azure: only its keys are in --data
+    #[arg(long)]
+    pub azure: bool,
 }
 
 /// Which sessions are to be ended.
@@ -110,8 +119,11 @@ pub struct Serve {
     #[arg(long, value_name = "DIR", default_value = ".local/")]
     pub data: PathBuf,
     /// Keep everything in memory and nothing on disk
-    #[arg(long, conflicts_with = "data")]
+    #[arg(long, conflicts_with_all = ["data", "azure"])]
     pub memory: bool,
+    /// Keep registrations, sessions and snippets in Azure Storage, and only the keys in --data
+    #[arg(long)]
+    pub azure: bool,
     /// Sign this user in without the page of the identity provider: alice, bob or mallory
     #[arg(long, value_name = "NAME", value_parser = |name: &str| Person::try_from(name))]
     pub sign_in_as: Option<Person>,
@@ -147,8 +159,10 @@ mod tests {
     }
 
     #[test]
-    fn memory_and_a_directory_exclude_each_other() {
+    fn memory_excludes_a_directory_and_an_account() {
         assert!(CommandLine::try_parse_from(["local", "--memory", "--data", "x"]).is_err());
+        assert!(CommandLine::try_parse_from(["local", "--memory", "--azure"]).is_err());
         assert!(CommandLine::try_parse_from(["local", "--memory"]).is_ok());
+        assert!(CommandLine::try_parse_from(["local", "--azure", "--data", "x"]).is_ok());
     }
 }

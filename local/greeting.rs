@@ -47,6 +47,10 @@ fn people(options: &Options) -> String {
 
 fn place(data: &Data) -> String {
     match data {
+        Data::Azure { account, keys } => {
+            let keys = keys.as_ref().map_or("memory".to_owned(), |path| path.display().to_string());
+            format!("{} and {}; keys in {keys}", account.tables(), account.blobs())
+        }
         Data::Directory(path) => path.display().to_string(),
         Data::Memory => "in memory; nothing is kept".to_owned(),
     }

@@ -1,6 +1,7 @@
-//! The whole system in one process: gateway, both apps, embedded store and a development identity
-//! provider in the place of Entra ID.
+//! The whole system in one process: gateway, both apps, a store (embedded, or Azure's) and a
+//! development identity provider in the place of Entra ID.
 
+pub mod azure;
 pub mod command_line;
 pub mod demo;
 pub mod embedded;

@@ -5,10 +5,11 @@ use std::num::NonZeroU32;
 use std::process::ExitCode;
 
 use clap::Parser;
+use local::azure::AzureAccount;
 use local::command_line::{Command, CommandLine, Serve};
 use local::greeting::Greeting;
 use local::{Data, Options, Stack, StartError, demo, say, sessions};
-use shared::config::{Env, ProcessEnv};
+use shared::config::{Env, InvalidSettings, ProcessEnv};
 
 fn main() -> ExitCode {
     let command_line = CommandLine::parse();
@@ -33,15 +34,14 @@ async fn run(command_line: CommandLine) -> Result<(), Box<dyn std::error::Error>
     match command_line.command {
         Some(Command::Demo(flags)) => Ok(demo::run(flags.url).await?),
         Some(Command::Sessions(command)) => Ok(sessions::run(command, &ProcessEnv).await?),
-        None => Ok(serve(command_line.serve).await?),
+        None => Ok(serve(command_line.serve, &ProcessEnv).await?),
     }
 }
 
-async fn serve(flags: Serve) -> Result<(), StartError> {
-    let data = if flags.memory { Data::Memory } else { Data::Directory(flags.data) };
+async fn serve(flags: Serve, env: &(dyn Env + Sync)) -> Result<(), StartError> {
     let options = Options {
         listen: flags.listen,
-        data,
+        data: data(&flags, env)?,
         sign_in_as: flags.sign_in_as,
         requests_per_minute: NonZeroU32::new(flags.requests_per_minute),
         document_policy: flags.client_metadata_hosts.unwrap_or_default(),
@@ -53,6 +53,16 @@ async fn serve(flags: Serve) -> Result<(), StartError> {
     stack.stop().await;
     say::line("Stopped.");
     Ok(())
+}
+
+fn data(flags: &Serve, env: &dyn Env) -> Result<Data, InvalidSettings> {
+    Ok(if flags.azure {
+        Data::Azure { account: AzureAccount::read(env)?, keys: Some(flags.data.clone()) }
+    } else if flags.memory {
+        Data::Memory
+    } else {
+        Data::Directory(flags.data.clone())
+    })
 }
 
 /// The settings that tell that this process runs on Azure.

@@ -12,12 +12,11 @@ use shared::config::{Env, InvalidSettings, Settings};
 use shared::seal::KeyRing;
 use shared::storage::{AzureTables, RecordStore, ReplaceError, StoreError};
 
+use crate::azure::{AzureAccount, TABLES};
 use crate::command_line::{SessionSelection, Sessions};
 use crate::embedded::{EmbeddedStore, OpenError};
 use crate::keys::{KeyFileError, Keys};
 use crate::say;
-
-const TABLES: &str = "SESSION_TABLES_ENDPOINT";
 
 /// Does what `command` says.
 ///
@@ -34,8 +33,8 @@ pub async fn run(command: Sessions, env: &(dyn Env + Sync)) -> Result<(), Sessio
             (flags.selection, true)
         }
     };
-    let SessionSelection { user, client, data } = flags;
-    let administration = open(&data, env)?;
+    let administration = open(&flags, env)?;
+    let SessionSelection { user, client, .. } = flags;
     let mut search = administration.search(Selection { user, client });
     let mut count = 0;
     while let Some(connections) = search.next().await? {
@@ -73,8 +72,15 @@ fn told(connection: &Connection, state: &str) -> String {
     )
 }
 
-fn open(data: &Path, env: &dyn Env) -> Result<Administration, SessionsError> {
-    let (keys, records) = if env.get(TABLES).is_some() { deployed(env)? } else { stopped(data)? };
+fn open(flags: &SessionSelection, env: &dyn Env) -> Result<Administration, SessionsError> {
+    let data = flags.data.as_path();
+    let (keys, records) = if flags.azure {
+        in_account(data, env)?
+    } else if env.get(TABLES).is_some() {
+        deployed(env)?
+    } else {
+        stopped(data)?
+    };
     Ok(Administration::new(&keys, records, Arc::new(SystemClock)))
 }
 
@@ -88,9 +94,18 @@ fn deployed(env: &dyn Env) -> Result<Opened, SessionsError> {
     let tables = StorageEndpoint::read(&mut settings, TABLES, StorageService::Table);
     let read = keys.zip(identity).zip(tables);
     let ((keys, identity), tables) = settings.finish(read)?;
-    let http = azure::http_client().map_err(SessionsError::Azure)?;
-    let azure = Azure::new(&identity, http).map_err(SessionsError::Azure)?;
+    let azure = Azure::new(&identity, azure::http_client()?)?;
     Ok((keys, Arc::new(AzureTables::new(&azure, tables))))
+}
+
+/// The tables that a local system uses, with the keys that it keeps in its directory.
+fn in_account(data: &Path, env: &dyn Env) -> Result<Opened, SessionsError> {
+    let keys = data.join("keys.json");
+    if !keys.exists() {
+        return Err(SessionsError::NoData(data.to_owned()));
+    }
+    let tables = AzureAccount::read(env)?.open_tables()?;
+    Ok((Keys::in_file(&keys)?.grant_keys, Arc::new(tables)))
 }
 
 /// What a local system left in its directory.
@@ -108,7 +123,7 @@ fn stopped(data: &Path) -> Result<Opened, SessionsError> {
 pub enum SessionsError {
     /// The Azure client cannot be made.
     #[error("Azure cannot be reached")]
-    Azure(#[source] SetUpError),
+    Azure(#[from] SetUpError),
     /// Nothing was ended, where something was to be.
     #[error("no connection is of this user and client: `list` shows what there is")]
     NothingMeant,

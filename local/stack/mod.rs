@@ -2,6 +2,7 @@
 
 mod options;
 mod start_error;
+mod stores;
 mod system;
 
 use std::io;
@@ -24,7 +25,7 @@ use crate::identity_provider::IdentityProvider;
 pub use options::{Data, Options};
 pub use start_error::StartError;
 
-use system::{System, open};
+use system::System;
 
 /// How long connections may take to end when the system stops.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -33,7 +34,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Stack {
     base_url: PublicBaseUrl,
-    store: Arc<EmbeddedStore>,
+    embedded: Option<Arc<EmbeddedStore>>,
     oauth_records: Arc<CountedStore>,
     mcp_records: Arc<CountedStore>,
     identity_provider: IdentityProvider,
@@ -52,9 +53,8 @@ impl Stack {
         }
         let listener = shared::serve::bind(options.listen).await?;
         let base_url = base_url_of(&listener)?;
-        let data = options.data.clone();
-        let (store, keys) = tokio::task::spawn_blocking(move || open(&data)).await??;
-        let system = System::new(base_url, store, keys, &options)?;
+        let (stores, keys) = stores::open(&options.data).await?;
+        let system = System::new(base_url, stores, keys, &options)?;
         Ok(Self::serve(system, listener))
     }
 
@@ -84,9 +84,10 @@ impl Stack {
         if tokio::time::timeout(FAREWELL, &mut self.server).await.is_err() {
             tracing::debug!("connections were still open");
         }
-        let store = Arc::clone(&self.store);
-        // The last commit goes to the disk; it does not matter here who waits for it.
-        let _closed = tokio::task::spawn_blocking(move || store.close()).await;
+        if let Some(store) = self.embedded.clone() {
+            // The last commit goes to the disk; it does not matter here who waits for it.
+            let _closed = tokio::task::spawn_blocking(move || store.close()).await;
+        }
     }
 
     fn serve(system: System, listener: TcpListener) -> Self {
@@ -103,7 +104,7 @@ impl Stack {
         });
         Self {
             base_url: system.base_url,
-            store: system.store,
+            embedded: system.embedded,
             oauth_records: system.oauth_records,
             mcp_records: system.mcp_records,
             identity_provider: system.identity_provider,
@@ -116,7 +117,9 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         self.server.abort();
-        self.store.close();
+        if let Some(store) = &self.embedded {
+            store.close();
+        }
     }
 }
 

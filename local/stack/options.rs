@@ -14,6 +14,7 @@ use oauth_fn::protocol::registration_policy::RegistrationPolicy;
 use oauth_fn::upstream::Gate;
 use shared::clock::{Clock, SystemClock};
 
+use crate::azure::AzureAccount;
 use crate::identity_provider::Person;
 
 /// What a system is started with.
@@ -46,6 +47,14 @@ pub struct Options {
 /// Where a system keeps its data.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Data {
+    /// In an account of Azure Storage, which keeps it for as long as it likes.
+    Azure {
+        /// The account.
+        account: AzureAccount,
+        /// The directory of the keys, which Azure would keep in Key Vault; without one, they end
+        /// with the process.
+        keys: Option<PathBuf>,
+    },
     /// In a directory, which is made if it is not there. It survives restarts.
     Directory(PathBuf),
     /// Nowhere: it ends with the process.

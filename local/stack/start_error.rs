@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use shared::base_url::InvalidBaseUrl;
+use shared::config::InvalidSettings;
 use shared::serve::ServeError;
 use shared::session::InvalidDirectoryId;
 
+use crate::azure::AccountError;
 use crate::embedded::OpenError;
 use crate::gateway::InvalidDocument;
 use crate::keys::KeyFileError;
@@ -15,6 +17,9 @@ use crate::keys::KeyFileError;
 /// Why a system does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// The account of Azure Storage cannot be used.
+    #[error(transparent)]
+    Account(#[from] AccountError),
     /// The origin cannot be built from the address.
     #[error("the address makes no origin")]
     BaseUrl(#[from] InvalidBaseUrl),
@@ -50,6 +55,9 @@ pub enum StartError {
     /// The data cannot be used.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The settings of the account are not good.
+    #[error(transparent)]
+    Settings(#[from] InvalidSettings),
     /// The tenant of the identity provider is none.
     #[error(transparent)]
     Tenant(#[from] InvalidDirectoryId),

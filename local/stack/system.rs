@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::Router;
 use oauth_fn::{UpstreamConfig, UpstreamCredential};
 use shared::base_url::PublicBaseUrl;
-use shared::storage::{CountedStore, RecordStore};
+use shared::storage::CountedStore;
 use url::Url;
 
-use super::{Data, Options, StartError};
+use super::stores::Stores;
+use super::{Options, StartError};
 use crate::embedded::EmbeddedStore;
-use crate::files::make_directory;
 use crate::gateway::{self, Backends};
 use crate::identity_provider::{CLIENT_ID, IdentityProvider, Parts, TENANT};
 use crate::keys::Keys;
@@ -19,7 +19,7 @@ use crate::no_assertions::NoAssertions;
 /// Everything but the listener.
 pub(super) struct System {
     pub(super) base_url: PublicBaseUrl,
-    pub(super) store: Arc<EmbeddedStore>,
+    pub(super) embedded: Option<Arc<EmbeddedStore>>,
     pub(super) oauth_records: Arc<CountedStore>,
     pub(super) mcp_records: Arc<CountedStore>,
     pub(super) identity_provider: IdentityProvider,
@@ -30,12 +30,11 @@ impl System {
     /// Connects the parts: whatever each app reaches the outside through is chosen here.
     pub(super) fn new(
         base_url: PublicBaseUrl,
-        store: EmbeddedStore,
+        stores: Stores,
         keys: Keys,
         options: &Options,
     ) -> Result<Self, StartError> {
-        let store = Arc::new(store);
-        let records: Arc<dyn RecordStore> = Arc::clone(&store) as _;
+        let Stores { records, snippets, embedded } = stores;
         let oauth_records = Arc::new(CountedStore::new(Arc::clone(&records)));
         let mcp_records = Arc::new(CountedStore::new(records));
         let upstream = upstream(&base_url, &keys, options)?;
@@ -47,7 +46,7 @@ impl System {
             },
             mcp_fn::Doors {
                 records: Arc::clone(&mcp_records) as _,
-                snippets: Arc::clone(&store) as _,
+                snippets,
                 clock: Arc::clone(&options.clock),
             },
         );
@@ -80,21 +79,7 @@ impl System {
         });
         let backends = Backends { oauth_fn, mcp_fn, identity_provider: identity_provider.router() };
         let router = gateway::router(backends)?;
-        Ok(Self { base_url, store, oauth_records, mcp_records, identity_provider, router })
-    }
-}
-
-/// Opens what is kept in `data`: the store first, whose lock keeps a second process away from the
-/// keys as well.
-pub(super) fn open(data: &Data) -> Result<(EmbeddedStore, Keys), StartError> {
-    match data {
-        Data::Memory => Ok((EmbeddedStore::in_memory()?, Keys::in_memory()?)),
-        Data::Directory(path) => {
-            make_directory(path)
-                .map_err(|source| StartError::DataDirectory { path: path.clone(), source })?;
-            let store = EmbeddedStore::in_file(&path.join("store.redb"))?;
-            Ok((store, Keys::in_file(&path.join("keys.json"))?))
-        }
+        Ok(Self { base_url, embedded, oauth_records, mcp_records, identity_provider, router })
     }
 }
 
