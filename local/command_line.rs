@@ -34,7 +34,8 @@ Point an MCP client at http://127.0.0.1:8787/mcp; the server prints ready-made c
 ///
 /// With --azure, the store is the one of the deployed apps: Azure Tables and Blobs, of the account
 /// that `SESSION_TABLES_ENDPOINT` and `BLOBS_ENDPOINT` name, with the Azure credentials of this
-/// machine, or of Azurite on its usual ports.
+/// machine, or of Azurite on its usual ports. Name an account that no deployed system uses: anybody
+/// who works on this machine can sign in here as anybody.
 #[derive(Debug, Parser)]
 #[command(name = "local", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct CommandLine {

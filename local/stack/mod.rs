@@ -133,6 +133,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::azure::AzureAccount;
     use crate::embedded::OpenError;
 
     async fn get(url: &str) -> reqwest::Result<reqwest::Response> {
@@ -189,6 +190,24 @@ mod tests {
 
         assert!(matches!(second, Err(StartError::Store(OpenError::InUse(_)))), "{second:?}");
         assert!(third.is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_azurite_that_does_not_run_is_named_with_the_way_to_start_it() {
+        let free = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap();
+        let endpoint = format!("http://{free}/devstoreaccount1");
+        let env = ["SESSION_TABLES_ENDPOINT", "BLOBS_ENDPOINT"].map(|name| (name, &*endpoint));
+        let account = AzureAccount::read(&env).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let keys = directory.path().join("keys");
+        let data = Data::Azure { account, keys: Some(keys.clone()) };
+
+        let error = Stack::start(Options { data, ..Options::default() }).await.unwrap_err();
+
+        let line = error.to_string();
+        assert!(line.contains(&endpoint), "{line}");
+        assert!(line.contains("npx azurite --skipApiVersionCheck"), "{line}");
+        assert!(!keys.exists(), "nothing is left behind");
     }
 
     #[tokio::test]
