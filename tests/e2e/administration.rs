@@ -2,33 +2,38 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::Arc;
 
 use local::identity_provider::{Person, TENANT};
-use local::{Data, Options, Stack};
+use local::{Data, Options};
 use reqwest::StatusCode;
 use shared::clock::SystemClock;
 
 use crate::client::{Browser, Client, Tokens};
-use crate::system::{System, http_client};
+use crate::system::{System, account_of, http_client, start_stack};
 
-/// Runs `local sessions` with `arguments`.
-fn sessions(arguments: &[&str]) -> Output {
+/// `local sessions` with `arguments`.
+fn sessions(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
-    let command = command.arg("sessions").args(arguments).env_remove("SESSION_TABLES_ENDPOINT");
-    command.output().unwrap()
+    command.arg("sessions").args(arguments).env_remove("SESSION_TABLES_ENDPOINT");
+    command
 }
 
+/// What it says about the system on `directory`, which must be stopped unless its data are Azure's.
 fn on(directory: &Path, arguments: &[&str]) -> String {
     let data = ["--data", directory.to_str().unwrap()];
-    let output = sessions(&[arguments, &data].concat());
+    let mut command = sessions(&[arguments, &data].concat());
+    if let Some(account) = account_of(directory) {
+        command.arg("--azure").envs(account);
+    }
+    let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
 fn refused(arguments: &[&str]) -> String {
-    let output = sessions(arguments);
+    let output = sessions(arguments).output().unwrap();
     assert!(!output.status.success(), "{output:?}");
     String::from_utf8(output.stderr).unwrap()
 }
@@ -42,7 +47,7 @@ async fn start(directory: &Path, listen: Option<SocketAddr>) -> System {
         clock: Arc::new(SystemClock),
         ..defaults
     };
-    let stack = Stack::start(options).await.unwrap();
+    let stack = start_stack(options).await.unwrap();
     System { stack, clock: Arc::default(), http: http_client() }
 }
 

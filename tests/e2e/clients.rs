@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use data_encoding::BASE64;
-use local::{Data, Options, Stack};
+use local::{Data, Options};
 use oauth_fn::protocol::registration_policy::{AllowedHosts, AllowedSchemes, RegistrationPolicy};
 use reqwest::StatusCode;
 use reqwest::header::AUTHORIZATION;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use shared::storage::{Address, Key, RecordStore, TableName};
 
 use crate::client::{Browser, Client};
-use crate::system::{Answer, System, http_client};
+use crate::system::{Answer, System, http_client, start_stack};
 
 const REDIRECT_URI: &str = "http://127.0.0.1:41000/callback";
 pub(crate) const BASIC: &str = "client_secret_basic";
@@ -370,7 +370,7 @@ async fn restarted(system: System, directory: &Path, registration: RegistrationP
     let data = Data::Directory(directory.to_owned());
     let options =
         Options { listen, data, clock: clock.clone(), registration, ..Options::default() };
-    System { stack: Stack::start(options).await.unwrap(), clock, http: http_client() }
+    System { stack: start_stack(options).await.unwrap(), clock, http: http_client() }
 }
 
 #[tokio::test]

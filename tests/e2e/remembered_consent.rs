@@ -5,13 +5,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use local::identity_provider::Person;
-use local::{Data, Options, Stack};
+use local::{Data, Options};
 use reqwest::StatusCode;
 use serde_json::json;
 use url::Url;
 
 use crate::client::{Browser, Client, Tokens, hidden_input};
-use crate::system::{Answer, System, http_client};
+use crate::storage::assert_cost;
+use crate::system::{Answer, System, http_client, start_stack};
 
 /// Allows `client` in this browser, signs in as `name`, and asks not to be asked again.
 async fn remember(system: &System, browser: &Browser, client: &Client, name: &str) -> Tokens {
@@ -362,8 +363,7 @@ async fn a_silent_sign_in_costs_one_read_more() {
     let code = browser.open(callback).await.sent("code").unwrap();
     system.redeem(&client, &code).await.tokens();
 
-    let after = system.oauth_calls();
-    assert_eq!((after.reads - before.reads, after.writes - before.writes), (2, 3));
+    assert_cost("silent sign-in", before, system.oauth_calls(), (2, 3));
 }
 
 #[tokio::test]
@@ -392,5 +392,5 @@ async fn restarted_with(system: System, directory: &Path, person: Person) -> Sys
         clock: clock.clone(),
         ..Options::default()
     };
-    System { stack: Stack::start(options).await.unwrap(), clock, http: http_client() }
+    System { stack: start_stack(options).await.unwrap(), clock, http: http_client() }
 }

@@ -1,11 +1,11 @@
 //! What survives a restart: clients, sessions and snippets.
 
-use local::{Data, Options, Stack};
+use local::{Data, Options};
 use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::client::Client;
-use crate::system::{System, http_client};
+use crate::system::{System, http_client, start_stack};
 
 #[tokio::test]
 async fn clients_sessions_and_snippets_survive_a_restart() {
@@ -21,7 +21,7 @@ async fn clients_sessions_and_snippets_survive_a_restart() {
     stack.stop().await;
 
     let options = Options { listen, data, clock: clock.clone(), ..Options::default() };
-    let stack = Stack::start(options).await.unwrap();
+    let stack = start_stack(options).await.unwrap();
     let second = System { stack, clock, http: http_client() };
 
     let get = json!({ "snippetname": "kept" });
@@ -39,7 +39,7 @@ async fn two_systems_cannot_share_one_directory() {
     let data = Data::Directory(directory.path().to_owned());
     let first = System::start_on(data.clone()).await;
 
-    let second = Stack::start(Options { data, ..Options::default() }).await;
+    let second = start_stack(Options { data, ..Options::default() }).await;
 
     let error = second.unwrap_err().to_string();
     assert!(error.contains(&directory.path().display().to_string()), "{error}");

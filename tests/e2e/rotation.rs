@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use data_encoding::BASE64URL_NOPAD;
-use local::{Data, Options, Stack};
+use local::{Data, Options};
 use oauth_fn::protocol::preregistration::PreregisteredClients;
 use oauth_fn::protocol::registration_policy::RegistrationPolicy;
 use reqwest::StatusCode;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use shared::seal::KeyRing;
 
 use crate::client::{Browser, Client, Tokens};
-use crate::system::{System, http_client};
+use crate::system::{System, http_client, start_stack};
 
 /// The setting of both rings: the new key first, beside the old one or alone.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,7 @@ async fn restarted(system: System, directory: &Path, rotation: Rotation) -> Syst
     let clock_of_all = clock.clone();
     let options =
         Options { listen, data, clock: clock_of_all, preregistered, ..Options::default() };
-    System { stack: Stack::start(options).await.unwrap(), clock, http: http_client() }
+    System { stack: start_stack(options).await.unwrap(), clock, http: http_client() }
 }
 
 /// A client that the operator registered outlives all keys.

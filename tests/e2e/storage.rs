@@ -1,10 +1,13 @@
 //! What each operation asks of storage (design: login at most 1 read and 3 writes, MCP request
 //! 1 read or none, refresh 1 and 1), and what happens when weeks pass.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::time::Duration;
 
 use serde_json::json;
 use shared::clock::Clock;
+use shared::config::{Env, ProcessEnv};
 use shared::session::ExpiryWeek;
 use shared::storage::{RecordStore, StorageCalls, TableName};
 
@@ -13,8 +16,22 @@ use crate::system::System;
 
 const DAY: Duration = Duration::from_hours(24);
 
-fn calls_between(before: StorageCalls, after: StorageCalls) -> (u64, u64) {
-    (after.reads - before.reads, after.writes - before.writes)
+/// Asserts what `operation` asked of storage: `reads` and `writes`. Notes it in the file that
+/// `E2E_CALLS_INTO` names, if any, for who wants to see it.
+#[track_caller]
+pub(crate) fn assert_cost(
+    operation: &str,
+    before: StorageCalls,
+    after: StorageCalls,
+    (reads, writes): (u64, u64),
+) {
+    let cost = (after.reads - before.reads, after.writes - before.writes);
+    if let Some(path) = ProcessEnv.get("E2E_CALLS_INTO") {
+        let mut notes = OpenOptions::new().create(true).append(true).open(path).unwrap();
+        let line = format!("{operation}: {} read, {} written\tok\n", cost.0, cost.1);
+        notes.write_all(line.as_bytes()).unwrap();
+    }
+    assert_eq!(cost, (reads, writes), "{operation}");
 }
 
 #[tokio::test]
@@ -26,7 +43,7 @@ async fn a_sign_in_costs_one_read_and_three_writes() {
 
     system.sign_in(&system.client("Another").await).await;
 
-    assert_eq!(calls_between(before, system.oauth_calls()), (1, 3));
+    assert_cost("sign-in", before, system.oauth_calls(), (1, 3));
     assert_eq!(system.mcp_calls(), StorageCalls::default());
 }
 
@@ -39,7 +56,7 @@ async fn a_refresh_costs_one_read_and_one_write() {
 
     system.refresh(&client, &tokens.refresh_token).await.tokens();
 
-    assert_eq!(calls_between(before, system.oauth_calls()), (1, 1));
+    assert_cost("refresh", before, system.oauth_calls(), (1, 1));
 }
 
 #[tokio::test]
@@ -50,7 +67,7 @@ async fn a_revocation_costs_one_read_and_one_write() {
     for token in [&tokens.access_token, &tokens.refresh_token] {
         let before = system.oauth_calls();
         system.revoke(&client, token).await;
-        assert_eq!(calls_between(before, system.oauth_calls()), (1, 1));
+        assert_cost("revocation", before, system.oauth_calls(), (1, 1));
     }
 }
 
@@ -58,13 +75,19 @@ async fn a_revocation_costs_one_read_and_one_write() {
 async fn an_mcp_request_costs_one_read_and_none_within_thirty_seconds() {
     let system = System::start().await;
     let token = system.sign_in(&system.client("App").await).await.access_token;
-    for (seconds, reads) in [(0, 1), (0, 1), (29, 1), (1, 2)] {
+    for (operation, seconds, reads) in [
+        ("MCP request", 0, 1),
+        ("MCP request soon after", 0, 0),
+        ("MCP request soon after", 29, 0),
+        ("MCP request", 1, 1),
+    ] {
         system.clock.advance(Duration::from_secs(seconds));
+        let before = system.mcp_calls();
 
         system.call(&token, "hello_mcp", json!({})).await;
 
-        let calls = system.mcp_calls();
-        assert_eq!((calls.reads, calls.writes, calls.tables), (reads, 0, 0));
+        assert_cost(operation, before, system.mcp_calls(), (reads, 0));
+        assert_eq!(system.mcp_calls().tables, 0);
     }
 }
 
@@ -82,8 +105,10 @@ async fn what_nobody_signed_in_for_writes_nothing() {
     system.revoke(&client, "mcp_rt_x").await;
     system.mcp("mcp_at_x", "tools/list", json!({})).await;
 
-    assert_eq!(system.oauth_calls(), StorageCalls::default());
-    assert_eq!(system.mcp_calls(), StorageCalls::default());
+    let none = StorageCalls::default();
+    assert_cost("anonymous, at oauth-fn", none, system.oauth_calls(), (0, 0));
+    assert_cost("anonymous, at mcp-fn", none, system.mcp_calls(), (0, 0));
+    assert_eq!(system.oauth_calls().tables, 0);
 }
 
 #[tokio::test]

@@ -1,13 +1,18 @@
 //! The system under test, and what is asked of it without a browser.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use local::{Data, ManualClock, Options, Stack};
+use local::azure::AzureAccount;
+use local::{Data, ManualClock, Options, Stack, StartError};
 use oauth_fn::protocol::client_id_url::DocumentPolicy;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use shared::config::{Env, ProcessEnv};
 use shared::storage::StorageCalls;
 use url::Url;
 
@@ -26,6 +31,14 @@ impl System {
         Self::start_on(Data::Memory).await
     }
 
+    /// A system that takes any number of requests from one address.
+    pub(crate) async fn start_unlimited() -> Self {
+        let document_policy = DocumentPolicy::Off;
+        let requests_per_minute = None;
+        Self::start_with(Options { requests_per_minute, document_policy, ..Options::default() })
+            .await
+    }
+
     /// A system on `data` that reads no documents of clients: no test asks the internet.
     pub(crate) async fn start_on(data: Data) -> Self {
         let document_policy = DocumentPolicy::Off;
@@ -37,7 +50,7 @@ impl System {
         traced::begin();
         let clock = Arc::new(ManualClock::default());
         let options = Options { clock: Arc::clone(&clock) as _, ..options };
-        Self { stack: Stack::start(options).await.unwrap(), clock, http: http_client() }
+        Self { stack: start_stack(options).await.unwrap(), clock, http: http_client() }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -126,7 +139,10 @@ impl System {
     }
 
     pub(crate) fn oauth_calls(&self) -> StorageCalls {
-        self.stack.oauth_records().calls()
+        let calls = self.stack.oauth_records().calls();
+        // Over a network, old tables are still being dropped while a test goes on.
+        let tables = if azurite().is_some() { 0 } else { calls.tables };
+        StorageCalls { tables, ..calls }
     }
 
     pub(crate) fn mcp_calls(&self) -> StorageCalls {
@@ -202,4 +218,47 @@ impl Answer {
 
 pub(crate) fn http_client() -> reqwest::Client {
     reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+}
+
+/// A stack as `options` say; where the suite runs on Azurite, its data lie there.
+pub(crate) async fn start_stack(options: Options) -> Result<Stack, StartError> {
+    let (account, keys) = match &options.data {
+        Data::Memory => (new_account(), None),
+        Data::Directory(path) => (account_of(path), Some(path.clone())),
+        Data::Azure { .. } => (None, None),
+    };
+    let Some(settings) = account else { return Stack::start(options).await };
+    let env = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let data = Data::Azure { account: AzureAccount::read(&env)?, keys };
+    Stack::start(Options { data, ..options }).await
+}
+
+/// The settings that name an account.
+pub(crate) type AccountSettings = [(&'static str, String); 2];
+
+/// The account that stands for `directory`, where the suite runs on Azurite: always the same one.
+pub(crate) fn account_of(directory: &Path) -> Option<AccountSettings> {
+    static KNOWN: LazyLock<Mutex<HashMap<PathBuf, AccountSettings>>> =
+        LazyLock::new(Mutex::default);
+    if let Some(known) = KNOWN.lock().unwrap().get(directory) {
+        return Some(known.clone());
+    }
+    let account = new_account()?;
+    KNOWN.lock().unwrap().insert(directory.to_owned(), account.clone());
+    Some(account)
+}
+
+/// The origins of the tables and blobs of Azurite, where the suite runs on it.
+fn azurite() -> Option<(String, String)> {
+    ProcessEnv.get("E2E_AZURITE_TABLES").zip(ProcessEnv.get("E2E_AZURITE_BLOBS"))
+}
+
+/// An account that nobody has used, where the suite runs on Azurite. Tables have the names of
+/// weeks, and each system has a time of its own.
+fn new_account() -> Option<AccountSettings> {
+    static USED: AtomicUsize = AtomicUsize::new(1);
+    let (tables, blobs) = azurite()?;
+    let number = USED.fetch_add(1, Ordering::Relaxed) + 1;
+    let endpoint = |origin: &str| format!("{origin}/devstoreaccount{number}");
+    Some([("SESSION_TABLES_ENDPOINT", endpoint(&tables)), ("BLOBS_ENDPOINT", endpoint(&blobs))])
 }
