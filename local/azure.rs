@@ -99,8 +99,8 @@ pub enum AccountError {
     /// A real one refuses, or cannot be reached.
     #[error("the storage account {endpoint} cannot be used")]
     Account {
-        /// Which of its services.
-        endpoint: StorageEndpoint,
+        /// The root URL of the service that cannot be used.
+        endpoint: String,
         /// What it said.
         source: Refusal,
     },
@@ -110,8 +110,8 @@ pub enum AccountError {
          name another account in {TABLES} and {BLOBS}"
     )]
     Azurite {
-        /// Which of its services.
-        endpoint: StorageEndpoint,
+        /// The root URL of the service that cannot be used.
+        endpoint: String,
         /// What it said, if anything.
         source: Refusal,
     },
@@ -122,8 +122,8 @@ pub enum AccountError {
 
 impl AccountError {
     fn unusable(endpoint: &StorageEndpoint, source: Refusal) -> Self {
-        let endpoint = endpoint.clone();
-        if endpoint.is_azurite() {
+        let (endpoint, is_azurite) = (endpoint.to_string(), endpoint.is_azurite());
+        if is_azurite {
             Self::Azurite { endpoint, source }
         } else {
             Self::Account { endpoint, source }

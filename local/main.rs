@@ -57,7 +57,7 @@ async fn serve(flags: Serve, env: &(dyn Env + Sync)) -> Result<(), StartError> {
 
 fn data(flags: &Serve, env: &dyn Env) -> Result<Data, InvalidSettings> {
     Ok(if flags.azure {
-        Data::Azure { account: AzureAccount::read(env)?, keys: Some(flags.data.clone()) }
+        Data::Azure { account: Box::new(AzureAccount::read(env)?), keys: Some(flags.data.clone()) }
     } else if flags.memory {
         Data::Memory
     } else {

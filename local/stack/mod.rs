@@ -197,7 +197,7 @@ mod tests {
         let free = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap();
         let endpoint = format!("http://{free}/devstoreaccount1");
         let env = ["SESSION_TABLES_ENDPOINT", "BLOBS_ENDPOINT"].map(|name| (name, &*endpoint));
-        let account = AzureAccount::read(&env).unwrap();
+        let account = Box::new(AzureAccount::read(&env).unwrap());
         let directory = tempfile::tempdir().unwrap();
         let keys = directory.path().join("keys");
         let data = Data::Azure { account, keys: Some(keys.clone()) };

@@ -50,7 +50,7 @@ pub enum Data {
     /// In an account of Azure Storage, which keeps it for as long as it likes.
     Azure {
         /// The account.
-        account: AzureAccount,
+        account: Box<AzureAccount>,
         /// The directory of the keys, which Azure would keep in Key Vault; without one, they end
         /// with the process.
         keys: Option<PathBuf>,

@@ -229,7 +229,7 @@ pub(crate) async fn start_stack(options: Options) -> Result<Stack, StartError> {
     };
     let Some(settings) = account else { return Stack::start(options).await };
     let env = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let data = Data::Azure { account: AzureAccount::read(&env)?, keys };
+    let data = Data::Azure { account: Box::new(AzureAccount::read(&env)?), keys };
     Stack::start(Options { data, ..options }).await
 }
 
