@@ -106,8 +106,8 @@ pub enum AccountError {
     },
     /// The emulator does not run, or does not speak the version that we do.
     #[error(
-        "Azurite does not serve {endpoint}: start it with `npx azurite --skipApiVersionCheck`, or \
-         name another account in {TABLES} and {BLOBS}"
+        "Azurite does not serve {endpoint}: start it with `npx azurite --skipApiVersionCheck \
+         --location .local/azurite`, or name another account in {TABLES} and {BLOBS}"
     )]
     Azurite {
         /// The root URL of the service that cannot be used.

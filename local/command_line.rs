@@ -19,8 +19,8 @@ Examples:
   cargo run                                     serve on http://127.0.0.1:8787, keep data in .local/
   cargo run -- --memory --sign-in-as alice      keep nothing, sign in without the page
   cargo run -- --listen 127.0.0.1:9000 --data /tmp/two
-  cargo run -- --azure                          keep data in Azurite, which `npx azurite
-                                                --skipApiVersionCheck` starts
+  cargo run -- --azure                          keep data in Azurite, once it is started:
+                        npx azurite --skipApiVersionCheck --location .local/azurite
   cargo run -- demo                             walk the whole flow and print each step
   cargo run -- sessions list                    who is connected, through which client
   cargo run -- sessions revoke --client ID      end every session of a client

@@ -69,6 +69,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::azure::AzureAccount;
 
     fn greeting(base_url: &str, options: &Options) -> String {
         let base_url = PublicBaseUrl::try_from(base_url).unwrap();
@@ -93,6 +94,18 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn whoever_keeps_data_in_azure_reads_in_which_account_and_where_the_keys_are() {
+        let none: [(&str, &str); 0] = [];
+        let account = Box::new(AzureAccount::read(&none).unwrap());
+        let data = Data::Azure { account, keys: Some(PathBuf::from(".local/")) };
+
+        let text = greeting("http://127.0.0.1:8787", &Options { data, ..Options::default() });
+
+        assert!(text.contains("http://127.0.0.1:10002/devstoreaccount1"), "{text}");
+        assert!(text.contains("keys in .local/"), "{text}");
     }
 
     #[test]
