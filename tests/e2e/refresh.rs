@@ -67,6 +67,29 @@ async fn a_replaced_token_gets_the_same_answer_for_a_minute_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_replaced_token_gets_nothing_but_the_answer_to_the_question_of_then() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let old = system.sign_in(&client).await;
+    let ask = async |scope: &str| {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("client_id", &client.id),
+            ("refresh_token", &old.refresh_token),
+            ("scope", scope),
+        ];
+        system.token(&form).await
+    };
+    let first = ask("snippets:read").await.tokens();
+
+    ask("snippets:read snippets:write").await.refused(400, "invalid_scope");
+
+    assert_eq!(ask("snippets:read").await.tokens().access_token, first.access_token);
+    let next = system.refresh(&client, &first.refresh_token).await.tokens();
+    assert!(system.takes(&next.access_token).await);
+}
+
+#[tokio::test]
 async fn a_replaced_token_that_comes_after_a_minute_ends_the_session() {
     let system = System::start().await;
     let client = system.client("App").await;

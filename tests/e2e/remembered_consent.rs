@@ -186,7 +186,7 @@ async fn another_user_of_the_browser_is_asked_and_gets_no_code_before() {
 }
 
 #[tokio::test]
-async fn each_user_of_the_browser_may_be_remembered_and_another_browser_is_not() {
+async fn the_last_user_of_a_browser_is_remembered_there_and_nowhere_else() {
     let system = System::start().await;
     let client = system.website("App").await;
     let browser = Browser::new();
@@ -197,6 +197,9 @@ async fn each_user_of_the_browser_may_be_remembered_and_another_browser_is_not()
     let callback = browser.press(&to_entra_id.location(), "bob").await;
 
     assert!(browser.open(callback).await.sent("code").is_some());
+    let to_entra_id = browser.navigate(client.authorization(&system), "none").await;
+    let callback = browser.press(&to_entra_id.location(), "alice").await;
+    assert_eq!(browser.open(callback).await.location().path(), PAGE);
     assert_eq!(led_to(&Browser::new(), &client.authorization(&system)).await, PAGE);
 }
 
@@ -227,6 +230,20 @@ async fn a_program_on_the_users_machine_or_an_app_is_asked_about_every_time() {
 
         assert_eq!(led_to(&browser, &client.authorization(&system)).await, PAGE, "{redirect_uri}");
     }
+}
+
+#[tokio::test]
+async fn a_program_that_goes_the_way_of_a_website_is_asked_about_every_time() {
+    let system = System::start().await;
+    let uris = [WEBSITE, "http://127.0.0.1/callback"];
+    let registration = json!({ "client_name": "Editor", "redirect_uris": uris });
+    let answer = system.register(&registration).await.json();
+    let client = Client::new(answer["client_id"].as_str().unwrap(), WEBSITE);
+    let browser = Browser::new();
+
+    remember(&system, &browser, &client, "alice").await;
+
+    assert_eq!(led_to(&browser, &client.authorization(&system)).await, PAGE);
 }
 
 #[tokio::test]

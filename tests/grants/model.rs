@@ -576,7 +576,10 @@ fn delivered(operation: Operation, answer: Answer, mut state: State) -> (Answer,
             let (carried, allowed_at, grant) = (true, now, None);
             state.sign_ins.push(SignIn { client, browser, allowed_at, carried, upstream, grant });
         }
-        (Operation::Callback { sign_in, .. }, Answer::Code | Answer::SentBack(_)) => {
+        (
+            Operation::Callback { sign_in, .. },
+            Answer::Code | Answer::SentBack(_) | Answer::Unusable,
+        ) => {
             state.sign_ins[sign_in].carried = false;
         }
         _ => {}

@@ -109,7 +109,8 @@ impl Connections {
         Ok((connections, page.next))
     }
 
-    /// Whether the session at `place` lives: it has tokens, and it was not ended.
+    /// Whether the session at `place` lives: it has tokens, and nobody ended it. Whether those can
+    /// still be used, only their holder sees.
     ///
     /// # Errors
     /// Storage failed.
@@ -143,6 +144,7 @@ impl Connections {
         if read.is_err() {
             Event::Integrity { address: address.clone() }.record();
         }
-        read.ok()
+        // What is over is nobody's concern, though its table stands until the week has passed.
+        read.ok().filter(|connection: &Connection| self.clock.now() < connection.ends_at)
     }
 }

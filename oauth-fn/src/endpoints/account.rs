@@ -116,11 +116,11 @@ async fn revoke(app: App, user: Identity, client: Option<Key>) -> Result<(), Rep
     };
     let (mut connections_ended, mut outcome) = (0, Ok(()));
     for connection in connections.iter().filter(meant) {
-        outcome = app.connections.end(connection).await;
-        if outcome.is_err() {
-            break;
+        match app.connections.end(connection).await {
+            Ok(()) => connections_ended += 1,
+            // One that cannot be ended keeps none of the others alive.
+            failed => outcome = failed,
         }
-        connections_ended += 1;
     }
     // What was ended is told even where something failed on the way.
     if outcome.is_ok() || connections_ended > 0 {

@@ -29,6 +29,7 @@ pub(super) async fn ask(
     let client_id_url = ClientIdUrl::try_from(request.client_id.as_str()).ok();
     Ok(ConsentPage {
         client_name: &request.client_name,
+        of_website: request.of_website,
         client_host: client_id_url.as_ref().map(ClientIdUrl::host),
         redirect_uri: request.destination.redirect_uri().as_url(),
         scopes: &request.scopes,

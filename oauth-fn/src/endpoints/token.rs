@@ -107,7 +107,7 @@ impl App {
     /// replaced longer ago is a copy in somebody's hands, and ends the session.
     async fn refresh(&self, refresh: Refresh) -> Result<IssuedTokens, ClientError> {
         match self.find(&refresh).await? {
-            FoundRefresh::LostAnswer { answer, .. } => Ok(repeated(&refresh, answer)),
+            FoundRefresh::LostAnswer { answer, .. } => repeated(&refresh, answer),
             FoundRefresh::Reused { row, .. } => {
                 let client = Client::named(&refresh.client_id);
                 Err(self.end_session(&row, Event::RefreshReused { client }).await)
@@ -115,11 +115,10 @@ impl App {
             FoundRefresh::Renewable { renewal, grant } => {
                 let older = self.grants.is_of_older_key(refresh.refresh_token.expose_secret());
                 let connection = older.then(|| grant.connection(renewal.session()));
-                let issued = self.renew(&refresh, renewal, grant).await?;
                 if let Some(connection) = connection {
-                    self.note_again(&connection).await;
+                    self.note_again(&connection).await?;
                 }
-                Ok(issued)
+                self.renew(&refresh, renewal, grant).await
             }
         }
     }
@@ -181,7 +180,7 @@ impl App {
     /// client keeps is good.
     async fn answer_of_the_winner(&self, refresh: &Refresh) -> Result<IssuedTokens, ClientError> {
         match self.find(refresh).await? {
-            FoundRefresh::LostAnswer { answer, .. } => Ok(repeated(refresh, answer)),
+            FoundRefresh::LostAnswer { answer, .. } => repeated(refresh, answer),
             FoundRefresh::Renewable { .. } | FoundRefresh::Reused { .. } => {
                 Err(ClientError::Unavailable)
             }
@@ -196,11 +195,9 @@ impl App {
     }
 
     /// The key under which the connection was noted may go soon, and the session lives on: its user
-    /// has to find it still.
-    async fn note_again(&self, connection: &Connection) {
-        if let Err(error) = self.connections.note_again(connection).await {
-            tracing::warn!(error = %ErrorChain(&error), "a connection was not noted again");
-        }
+    /// has to find it still. It comes before the token is used up, so that it is tried again.
+    async fn note_again(&self, connection: &Connection) -> Result<(), ClientError> {
+        Ok(self.connections.note_again(connection).await?)
     }
 
     async fn end_session(&self, row: &Row, event: Event) -> ClientError {
@@ -214,9 +211,14 @@ impl App {
     }
 }
 
-fn repeated(refresh: &Refresh, answer: IssuedTokens) -> IssuedTokens {
+/// The answer of then, to the same question.
+fn repeated(refresh: &Refresh, answer: IssuedTokens) -> Result<IssuedTokens, ClientError> {
+    if refresh.scopes.as_ref().is_some_and(|wanted| *wanted != answer.scopes) {
+        refresh_refused(refresh, "invalid_scope");
+        return Err(ClientError::refused("invalid_scope", "the same token asked for other scopes"));
+    }
     Event::RefreshRepeated { client: Client::named(&refresh.client_id) }.record();
-    answer
+    Ok(answer)
 }
 
 fn refresh_refused(refresh: &Refresh, reason: &'static str) {

@@ -21,9 +21,7 @@ use crate::protocol::redirect_uri::RedirectUri;
 use crate::protocol::token_request::CodeExchange;
 
 pub use connection::{Connection, ConnectionPlace, client_key};
-pub use remembered_consent::{
-    REMEMBERED_FOR, RememberedApproval, RememberedConsents, may_be_remembered,
-};
+pub use remembered_consent::{REMEMBERED_FOR, RememberedApproval, RememberedConsents};
 pub use session::{
     ACCESS_TOKEN_LIFETIME, EntraRefreshToken, REFRESH_GRACE, REFRESH_TOKEN_LIFETIME, Renewed,
     SessionGrant, UpstreamTokens,

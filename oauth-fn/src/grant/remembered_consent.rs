@@ -11,7 +11,6 @@ use super::ConnectionPlace;
 use crate::protocol::authorization_request::AuthorizationRequest;
 use crate::protocol::consent::OwnNavigation;
 use crate::protocol::prompt::Prompt;
-use crate::protocol::redirect_uri::Receiver;
 
 /// How long a consent is remembered, counted from the moment that it was given.
 pub const REMEMBERED_FOR: Duration = Duration::from_hours(30 * 24);
@@ -47,7 +46,7 @@ impl RememberedConsents {
         _: &OwnNavigation,
         now: UnixTime,
     ) -> Option<RememberedApproval> {
-        if request.prompts.contains(Prompt::Consent) || !may_be_remembered(request) {
+        if request.prompts.contains(Prompt::Consent) || !request.of_website {
             return None;
         }
         let question = question(request, resource);
@@ -70,14 +69,12 @@ impl RememberedConsents {
         given_at: UnixTime,
     ) -> Self {
         let (question, scopes) = (question(request, resource), request.scopes.clone());
-        if !may_be_remembered(request) {
+        if !request.of_website {
             return self;
         }
         let new = RememberedConsent { question, scopes, given_at, connection };
-        let others = self.0.into_iter().filter(|other| {
-            // Another user of this browser keeps an own consent.
-            other.question != new.question || other.connection.user != new.connection.user
-        });
+        // Whoever decided last is who is remembered, of several users of one browser.
+        let others = self.0.into_iter().filter(|other| other.question != new.question);
         let mut consents: Vec<_> = std::iter::once(new.clone()).chain(others).collect();
         consents.truncate(MOST);
         Self(consents)
@@ -90,13 +87,6 @@ impl RememberedConsents {
         self.0.retain(|consent| consent.question != question);
         self
     }
-}
-
-/// Whether a consent to what is asked may be remembered: only where the answer goes to a website.
-/// Any program on the user's machine can claim to be another one there, and the answer to a request
-/// that nobody saw could be its (RFC 8252 section 8.6).
-pub fn may_be_remembered(request: &AuthorizationRequest) -> bool {
-    matches!(request.destination.redirect_uri().receiver(), Receiver::Host(_))
 }
 
 /// Proof that this browser remembers a consent to what is asked, given at this connection. Only

@@ -15,7 +15,7 @@ use super::{Connection, SESSION_LIFETIME};
 pub const REFRESH_TOKEN_LIFETIME: Duration = Duration::from_hours(14 * 24);
 /// How long an access token may live at most.
 pub const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_hours(1);
-/// How long a replaced refresh token is good for one more use, if its answer was lost.
+/// How long a replaced refresh token gets its answer again, in case it was lost.
 pub const REFRESH_GRACE: Duration = Duration::from_mins(1);
 
 /// Tokens of Entra ID, as they go into a seal.

@@ -15,6 +15,8 @@ use super::{Page, STYLE};
 pub struct ConsentPage<'a> {
     /// What the client calls itself; any text.
     pub client_name: &'a str,
+    /// Whether it is a website, to which a consent may be remembered.
+    pub of_website: bool,
     /// The host that publishes the client's metadata, if its identifier is a URL.
     pub client_host: Option<&'a str>,
     /// Where the answer goes, already proved to be the client's.
@@ -30,6 +32,7 @@ impl IntoResponse for ConsentPage<'_> {
         let content = Content {
             style: STYLE,
             client_name: DisplayName::from(self.client_name),
+            of_website: self.of_website,
             client_host: self.client_host,
             destination: Destination::of(self.redirect_uri),
             redirect_uri: self.redirect_uri.as_str(),
@@ -53,6 +56,7 @@ impl IntoResponse for ConsentPage<'_> {
 struct Content<'a> {
     style: &'static str,
     client_name: DisplayName,
+    of_website: bool,
     client_host: Option<&'a str>,
     destination: Destination<'a>,
     redirect_uri: &'a str,

@@ -22,6 +22,8 @@ pub struct AuthorizationRequest {
     pub client_id: String,
     /// What the client calls itself.
     pub client_name: String,
+    /// Whether the client is a website, and nothing on the user's machine can be it.
+    pub of_website: bool,
     /// Whether refresh tokens will be issued.
     pub refresh_tokens: RefreshTokens,
     /// Where the answer goes.
@@ -66,6 +68,7 @@ impl AuthorizationRequest {
         let request = Self {
             client_id: client_id.to_owned(),
             client_name: client.name.clone(),
+            of_website: client.is_website(),
             refresh_tokens: client.refresh_tokens,
             destination,
             code_challenge,

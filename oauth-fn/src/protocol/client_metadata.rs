@@ -5,7 +5,7 @@ use shared::scope::Scopes;
 use url::Url;
 
 use super::client_authentication::SecretMethod;
-use super::redirect_uri::{InvalidRedirectUri, RedirectUri};
+use super::redirect_uri::{InvalidRedirectUri, Receiver, RedirectUri};
 use super::registration_policy::{OutsidePolicy, RegistrationPolicy};
 
 /// Most redirect URIs that one client may register.
@@ -28,6 +28,13 @@ pub struct ClientMetadata {
 }
 
 impl ClientMetadata {
+    /// Whether its users are sent back to websites alone. A client that may also wait on the user's
+    /// machine is a program there, even where it goes the way of a website, as some do.
+    pub fn is_website(&self) -> bool {
+        let mut receivers = self.redirect_uris.iter().map(RedirectUri::receiver);
+        receivers.all(|receiver| matches!(receiver, Receiver::Host(_)))
+    }
+
     /// Whether users of this client may be sent to `requested`.
     pub fn permits(&self, requested: &RedirectUri) -> bool {
         self.redirect_uris.iter().any(|registered| registered.permits(requested))

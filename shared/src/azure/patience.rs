@@ -65,7 +65,7 @@ impl Patience {
     fn pause_after(&self, tries: u32, asked: Option<Duration>) -> Duration {
         let pause = self.pause.saturating_mul(1 << (tries - 1).min(8));
         let chance = f64::from(u16::from_be_bytes(random_bytes())) / f64::from(u16::MAX);
-        asked.unwrap_or(pause / 2) + pause.mul_f64(chance)
+        asked.unwrap_or(pause / 2).saturating_add(pause.mul_f64(chance))
     }
 }
 
@@ -93,7 +93,7 @@ impl Policy for SendAgain {
             }
             let pause = self.0.pause_after(tries, asked_for(&outcome));
             // Who would have to wait for longer than that is told at once.
-            if began.elapsed() + pause >= self.0.deadline {
+            if began.elapsed().saturating_add(pause) >= self.0.deadline {
                 return outcome;
             }
             sleep(pause).await;

@@ -39,6 +39,7 @@ const HOSTILE: [&str; 11] = [
 fn consent(client_name: &str, redirect_uri: &str, sealed_request: &str) -> Response {
     ConsentPage {
         client_name,
+        of_website: redirect_uri.starts_with("https:"),
         client_host: None,
         redirect_uri: &Url::parse(redirect_uri).unwrap(),
         scopes: &Scopes::all(),
@@ -318,6 +319,7 @@ async fn a_client_that_is_known_by_its_website_is_shown_with_it() {
     let page = |redirect_uri: &str| {
         ConsentPage {
             client_name: "Claude",
+            of_website: false,
             client_host: Some("app.example"),
             redirect_uri: &Url::parse(redirect_uri).unwrap(),
             scopes: &Scopes::all(),
@@ -352,6 +354,7 @@ async fn a_program_on_this_computer_or_an_app_cannot_be_remembered() {
 async fn a_client_that_asks_for_no_scope_is_said_to_ask_for_no_more() {
     let page = ConsentPage {
         client_name: "Claude",
+        of_website: true,
         client_host: None,
         redirect_uri: &Url::parse("https://claude.ai/").unwrap(),
         scopes: &Scopes::default(),
