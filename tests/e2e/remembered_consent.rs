@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use local::identity_provider::Person;
 use local::{Data, Options};
+use oauth_fn::protocol::preregistration::PreregisteredClients;
+use oauth_fn::protocol::registration_policy::RegistrationPolicy;
 use reqwest::StatusCode;
 use serde_json::json;
 use url::Url;
@@ -320,8 +322,14 @@ async fn a_consent_is_remembered_for_thirty_days() {
 
 #[tokio::test]
 async fn a_forged_cookie_or_one_of_a_removed_key_counts_for_nothing() {
-    let system = System::start().await;
-    let client = system.website("App").await;
+    // A client that systems of different keys know by the same name.
+    let list = json!([{ "client_id": "app", "client_name": "App", "redirect_uris": [WEBSITE] }]);
+    let known =
+        PreregisteredClients::parse(&list.to_string(), &RegistrationPolicy::default()).unwrap();
+    let with_keys_of_its_own =
+        || System::start_with(Options { preregistered: known.clone(), ..Options::default() });
+    let (system, of_other_keys) = (with_keys_of_its_own().await, with_keys_of_its_own().await);
+    let client = Client::new("app", WEBSITE);
     let browser = Browser::new();
     let request = browser.consent_page(&client.authorization(&system)).await;
     let allowed = browser.allow_for_good(&system, &request).await;
@@ -339,9 +347,7 @@ async fn a_forged_cookie_or_one_of_a_removed_key_counts_for_nothing() {
     for forged in [changed.as_str(), "mcp-consents=", "mcp-consents=W10", "mcp-consents=%5B%5D"] {
         assert_eq!(led(&system, &client, forged).await, PAGE, "{forged}");
     }
-    let of_other_keys = System::start().await;
-    let its_client = of_other_keys.website("App").await;
-    assert_eq!(led(&of_other_keys, &its_client, &good).await, PAGE);
+    assert_eq!(led(&of_other_keys, &client, &good).await, PAGE);
 }
 
 #[tokio::test]
