@@ -92,6 +92,15 @@ mod tests {
 
     const NOW: UnixTime = UnixTime::from_secs(1_797_206_400);
 
+    fn credential(key: &Arc<SigningKey>) -> FederatedCredential {
+        FederatedCredential {
+            issuer: "https://issuer.example/v2.0".to_owned(),
+            subject: "Principal".to_owned(),
+            audience: "api://Audience".to_owned(),
+            key: Arc::clone(key),
+        }
+    }
+
     fn claims() -> Value {
         let now = NOW.as_secs();
         json!({
@@ -103,12 +112,7 @@ mod tests {
     #[test]
     fn an_assertion_keeps_every_rule_or_is_refused_with_its_number() {
         let key = Arc::new(SigningKey::generate().unwrap());
-        let credential = FederatedCredential {
-            issuer: "https://issuer.example/v2.0".to_owned(),
-            subject: "Principal".to_owned(),
-            audience: "api://Audience".to_owned(),
-            key: Arc::clone(&key),
-        };
+        let credential = credential(&key);
         let number = |assertion: &str| credential.check(assertion, NOW).map_err(|e| e.number);
 
         assert_eq!(number(&key.sign_claims(&claims())), Ok(()));
@@ -133,12 +137,7 @@ mod tests {
     #[test]
     fn an_assertion_of_another_key_or_a_changed_one_is_refused() {
         let key = Arc::new(SigningKey::generate().unwrap());
-        let credential = FederatedCredential {
-            issuer: "https://issuer.example/v2.0".to_owned(),
-            subject: "Principal".to_owned(),
-            audience: "api://Audience".to_owned(),
-            key: Arc::clone(&key),
-        };
+        let credential = credential(&key);
         let good = key.sign_claims(&claims());
         let other = SigningKey::generate().unwrap().sign_claims(&claims());
         let (message, _) = good.rsplit_once('.').unwrap();

@@ -21,8 +21,8 @@ const MOST: usize = 10;
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct RememberedConsents(Vec<RememberedConsent>);
 
-/// A consent that was given in this browser. It stands on the connection that it was given for:
-/// when that session ends, it is worth nothing.
+/// A consent that was given in this browser. It stands on the session that it was given for: when
+/// that is ended, it is worth nothing.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 struct RememberedConsent {
     question: Key,
@@ -59,7 +59,7 @@ impl RememberedConsents {
         Some(RememberedApproval(found.connection.clone()))
     }
 
-    /// These consents and the one that `connection` was made by.
+    /// These consents and the one that `connection` was made by, if the client is a website.
     #[must_use]
     pub fn remember(
         self,
@@ -68,16 +68,14 @@ impl RememberedConsents {
         connection: ConnectionPlace,
         given_at: UnixTime,
     ) -> Self {
-        let (question, scopes) = (question(request, resource), request.scopes.clone());
         if !request.of_website {
             return self;
         }
+        let (question, scopes) = (question(request, resource), request.scopes.clone());
         let new = RememberedConsent { question, scopes, given_at, connection };
         // Whoever decided last is who is remembered, of several users of one browser.
-        let others = self.0.into_iter().filter(|other| other.question != new.question);
-        let mut consents: Vec<_> = std::iter::once(new.clone()).chain(others).collect();
-        consents.truncate(MOST);
-        Self(consents)
+        let Self(others) = self.forget(request, resource);
+        Self(std::iter::once(new).chain(others).take(MOST).collect())
     }
 
     /// These consents without any to what `request` asks.

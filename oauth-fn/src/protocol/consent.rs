@@ -30,9 +30,9 @@ impl SameOrigin {
 #[error("the answer did not come from this server's consent page")]
 pub struct CrossSite;
 
-/// Proof that the user came by themselves: by an application that opened the browser, or an address
-/// that was typed. No page sent them: not one of a sibling domain, and not one of ours, which may
-/// have been led there. Only [`OwnNavigation::check`] makes one.
+/// Proof that no page sent the user here: an application opened the browser, or an address was typed.
+/// Not even a page of a sibling domain did, or one of ours, which may have been led there; but a
+/// website may have redirected what was opened like that. Only [`OwnNavigation::check`] makes one.
 #[derive(Debug)]
 #[must_use]
 pub struct OwnNavigation(());
