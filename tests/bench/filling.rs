@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use local::azure::AzureAccount;
+use local::say;
 use mcp_fn::snippets::azure::AzureBlobs;
 use mcp_fn::snippets::{SnippetName, SnippetStore, SnippetText};
 use shared::azure::{Azure, AzureIdentity, http_client};
@@ -19,6 +20,9 @@ const SNIPPETS_OF_EACH: usize = 200;
 
 /// So much is written at once.
 const AT_ONCE: usize = 32;
+
+/// After so many a line tells how far it is.
+const SHOWN: usize = 10_000;
 
 /// What was filled in, and copies of a real session to fill in more.
 pub(crate) struct Filling {
@@ -45,6 +49,9 @@ impl Filling {
         for begin in (0..size).step_by(AT_ONCE) {
             let end = size.min(begin + AT_ONCE);
             join_all((begin..end).map(|number| filling.add(records, number))).await;
+            if end / SHOWN > begin / SHOWN {
+                say::line(format_args!("{end} of {size} are there"));
+            }
         }
         filling
     }
