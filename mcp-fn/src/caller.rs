@@ -1,10 +1,13 @@
-//! Who calls: the session behind one request, and the permits that its scopes give.
+//! Who calls: the session behind one request, the permits that its scopes give, and how long its
+//! storage may take.
 
+use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use http::request::Parts;
 use rmcp::ErrorData;
 use rmcp::handler::server::common::{AsRequestContext, FromContextPart};
+use shared::deadline::Deadline;
 use shared::scope::{Scope, Scopes};
 use shared::session::Session;
 use shared::storage::Key;
@@ -13,13 +16,14 @@ use shared::storage::Key;
 #[derive(Clone, Debug)]
 pub struct Caller {
     session: Arc<Session>,
+    deadline: Option<Deadline>,
     missing: Arc<OnceLock<Scope>>,
 }
 
 impl Caller {
     /// The caller behind `session`, who has not asked for anything yet.
     pub(crate) fn new(session: Arc<Session>) -> Self {
-        Self { session, missing: Arc::default() }
+        Self { session, deadline: Deadline::current(), missing: Arc::default() }
     }
 
     /// The session.
@@ -32,7 +36,7 @@ impl Caller {
     /// # Errors
     /// The session lacks the scope; the whole request then ends in `insufficient_scope`.
     pub fn permit_read(&self) -> Result<MayRead, MissingScope> {
-        self.require(Scope::SnippetsRead).map(|owner| MayRead { owner })
+        self.require(Scope::SnippetsRead).map(MayRead)
     }
 
     /// Leave to save and delete the caller's snippets.
@@ -40,7 +44,7 @@ impl Caller {
     /// # Errors
     /// The session lacks the scope; the whole request then ends in `insufficient_scope`.
     pub fn permit_write(&self) -> Result<MayWrite, MissingScope> {
-        self.require(Scope::SnippetsWrite).map(|owner| MayWrite { owner })
+        self.require(Scope::SnippetsWrite).map(MayWrite)
     }
 
     /// What a new token would need, if something was asked for that this one does not cover: the
@@ -49,9 +53,10 @@ impl Caller {
         self.missing.get().map(|scope| self.session.scopes.clone().with(*scope))
     }
 
-    fn require(&self, scope: Scope) -> Result<Key, MissingScope> {
+    fn require(&self, scope: Scope) -> Result<Permit, MissingScope> {
         if self.session.scopes.contains(scope) {
-            return Ok(self.session.identity.user_key());
+            let owner = self.session.identity.user_key();
+            return Ok(Permit { owner, deadline: self.deadline });
         }
         // The bearer layer reads this after the request was served: no body is parsed twice.
         Err(MissingScope(*self.missing.get_or_init(|| scope)))
@@ -66,17 +71,38 @@ impl<C: AsRequestContext> FromContextPart<C> for Caller {
     }
 }
 
+/// Whose snippets a request may reach, and until when.
+#[derive(Debug)]
+pub struct Permit {
+    owner: Key,
+    deadline: Option<Deadline>,
+}
+
+impl Permit {
+    /// The user whose snippets they are.
+    pub fn owner(&self) -> &Key {
+        &self.owner
+    }
+
+    /// Does `work` under the deadline of the request: tools run in a task of their own.
+    pub async fn in_time<T>(&self, work: impl Future<Output = T>) -> T {
+        match self.deadline {
+            Some(deadline) => deadline.hold(work).await,
+            None => work.await,
+        }
+    }
+}
+
 /// Proof that the caller may read snippets, and whose. Only [`Caller::permit_read`] makes one.
 #[derive(Debug)]
 #[must_use]
-pub struct MayRead {
-    owner: Key,
-}
+pub struct MayRead(Permit);
 
-impl MayRead {
-    /// The user whose snippets may be read.
-    pub fn owner(&self) -> &Key {
-        &self.owner
+impl Deref for MayRead {
+    type Target = Permit;
+
+    fn deref(&self) -> &Permit {
+        &self.0
     }
 }
 
@@ -89,14 +115,13 @@ impl<C: AsRequestContext> FromContextPart<C> for MayRead {
 /// Proof that the caller may change snippets, and whose. Only [`Caller::permit_write`] makes one.
 #[derive(Debug)]
 #[must_use]
-pub struct MayWrite {
-    owner: Key,
-}
+pub struct MayWrite(Permit);
 
-impl MayWrite {
-    /// The user whose snippets may be changed.
-    pub fn owner(&self) -> &Key {
-        &self.owner
+impl Deref for MayWrite {
+    type Target = Permit;
+
+    fn deref(&self) -> &Permit {
+        &self.0
     }
 }
 

@@ -14,13 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use http::Method;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, WWW_AUTHENTICATE};
 use rmcp::ServerHandler;
 use shared::base_url::PublicBaseUrl;
 use shared::clock::Clock;
+use shared::deadline;
 use shared::session::Sessions;
 use shared::storage::RecordStore;
 use tower_http::cors::{Any, CorsLayer};
@@ -63,8 +64,8 @@ pub fn server<H: ServerHandler>(
     handler: H,
 ) -> Router {
     let gate = Arc::new(Gate::new(base_url, sessions));
-    let layers =
-        (cors([Method::POST, Method::GET, Method::DELETE]), from_fn_with_state(gate, auth::admit));
+    let cors_of_mcp = cors([Method::POST, Method::GET, Method::DELETE]);
+    let layers = (cors_of_mcp, from_fn(deadline::begin), from_fn_with_state(gate, auth::admit));
     let mcp = transport::streamable::endpoint(base_url, handler).layer(layers);
     let metadata = metadata::document(base_url).layer(cors([Method::GET]));
     let router = Router::new().route("/", get(health)).route("/mcp", mcp);

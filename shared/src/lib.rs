@@ -6,6 +6,7 @@ pub mod base_url;
 pub mod client_assertion;
 pub mod clock;
 pub mod config;
+pub mod deadline;
 pub mod scope;
 pub mod seal;
 pub mod secret;

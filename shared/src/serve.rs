@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tracing::Instrument;
 
 use crate::config::{InvalidSettings, Settings};
+use crate::deadline;
 
 /// The port of the custom handler, from `FUNCTIONS_CUSTOMHANDLER_PORT`.
 ///
@@ -59,14 +60,14 @@ pub async fn told_to_stop() {
 
 /// Runs `work` to its end even if the caller goes away: a client that disconnects drops the
 /// handler's future, and a write of several steps must not stop in between. What it logs stays with
-/// the caller's.
+/// the caller's, and it has no more time than the caller's request.
 ///
 /// # Errors
 /// The task panicked or the process is ending.
 pub async fn to_completion<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Interrupted> {
-    tokio::spawn(work.in_current_span()).await.map_err(Interrupted)
+    tokio::spawn(deadline::inherited(work).in_current_span()).await.map_err(Interrupted)
 }
 
 /// Work that had to be finished was not.

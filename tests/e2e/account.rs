@@ -278,8 +278,10 @@ async fn who_is_refused_at_entra_id_is_told_so_and_sees_nothing() {
         let callback = browser.sign_in(&to_sign_in.location()).await;
         system.stack.identity_provider().fail_next(fault);
 
-        browser.open(&callback).await.is_page(status);
+        let answer = browser.open(&callback).await;
 
+        answer.is_page(status);
+        assert_eq!(answer.header("retry-after"), (status == 503).then_some("1"));
         browser.act(&system, &[("action", "revoke-all")]).await.is_page(403);
     }
 }

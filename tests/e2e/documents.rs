@@ -307,6 +307,7 @@ async fn a_document_that_does_not_end_is_given_up() {
         let answer = authorize(&system, &format!("https://app.example{path}")).await;
 
         says(&answer, 503, "did not answer in time");
+        assert_eq!(answer.header("retry-after"), Some("60"));
     }
 }
 

@@ -2,6 +2,7 @@
 //! (threat 47).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -21,12 +22,14 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use shared::base_url::PublicBaseUrl;
 use shared::clock::Clock;
+use shared::deadline;
 use shared::seal::KeyRing;
 use shared::session::{Access, ExpiryWeek, SessionId, Token, TokenKind, TokenSealer};
 use shared::storage::{
     Address, InsertError, Key, Page, Place, Record, RecordStore, ReplaceError, StoreError,
     TableCreation, TableName, Version, Versioned,
 };
+use tokio::time::Instant;
 use tower::ServiceExt;
 
 const ORIGIN: &str = "https://gw.example.com";
@@ -34,6 +37,10 @@ const ORIGIN: &str = "https://gw.example.com";
 /// A store that cannot be reached.
 #[derive(Debug)]
 struct Away;
+
+/// A store that does not answer for as long as it is waited for, at most a minute.
+#[derive(Debug)]
+struct Silent;
 
 fn away() -> StoreError {
     StoreError::new(std::io::Error::other("connection refused by secret-account-name"))
@@ -74,6 +81,53 @@ impl RecordStore for Away {
     }
 }
 
+#[async_trait]
+impl RecordStore for Silent {
+    async fn create_table(&self, table: &TableName) -> Result<TableCreation, StoreError> {
+        silence().await;
+        Away.create_table(table).await
+    }
+
+    async fn drop_table(&self, table: &TableName) -> Result<(), StoreError> {
+        silence().await;
+        Away.drop_table(table).await
+    }
+
+    async fn insert(&self, address: &Address, record: Record) -> Result<(), InsertError> {
+        silence().await;
+        Away.insert(address, record).await
+    }
+
+    async fn get(&self, address: &Address) -> Result<Option<Versioned>, StoreError> {
+        silence().await;
+        Away.get(address).await
+    }
+
+    async fn replace(&self, at: &Address, with: Record, was: &Version) -> Result<(), ReplaceError> {
+        silence().await;
+        Away.replace(at, with, was).await
+    }
+
+    async fn remove(&self, address: &Address) -> Result<(), StoreError> {
+        silence().await;
+        Away.remove(address).await
+    }
+
+    async fn list(&self, table: &TableName, of: &Key) -> Result<Vec<(Key, Versioned)>, StoreError> {
+        silence().await;
+        Away.list(table, of).await
+    }
+
+    async fn page(&self, table: &TableName, place: Option<&Place>) -> Result<Page, StoreError> {
+        silence().await;
+        Away.page(table, place).await
+    }
+}
+
+async fn silence() {
+    tokio::time::sleep(deadline::at_most(Duration::from_mins(1))).await;
+}
+
 struct Server {
     router: Router,
     session_keys: KeyRing,
@@ -83,6 +137,10 @@ struct Server {
 
 impl Server {
     fn new() -> Self {
+        Self::on(Arc::new(Away))
+    }
+
+    fn on(records: Arc<dyn RecordStore>) -> Self {
         let (session_keys, grant_keys) = (KeyRing::generate(), KeyRing::generate());
         let clock = Arc::new(ManualClock::default());
         let config = Config {
@@ -103,7 +161,7 @@ impl Server {
             documents: DocumentPolicy::default(),
         };
         let doors = Doors {
-            records: Arc::new(Away),
+            records,
             clock: Arc::clone(&clock) as _,
             http: reqwest::Client::new(),
             documents: DocumentFetcher::public(),
@@ -114,7 +172,7 @@ impl Server {
 
     /// A token that could be genuine: only its row would tell.
     fn token<K: TokenKind>(&self, ring: &KeyRing) -> String {
-        let end = self.clock.now().plus(std::time::Duration::from_mins(1));
+        let end = self.clock.now().plus(Duration::from_mins(1));
         let token = Token::<K>::new(SessionId::derived_from(b"x"), ExpiryWeek::of(end), 0, end);
         TokenSealer::new(ring, ORIGIN).mint(&token).expose_secret().to_owned()
     }
@@ -209,6 +267,20 @@ async fn a_revocation_that_was_not_written_is_not_confirmed() {
 
         asks_for_patience(server.form("/revoke", &form).await).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_waits_for_storage_no_longer_than_its_request_may_take() {
+    let server = Server::on(Arc::new(Silent));
+    let client_id = server.client_id().await;
+    let token = server.token::<Refresh>(&server.grant_keys);
+    let began = Instant::now();
+
+    let form = [("client_id", client_id.as_str()), ("token", token.as_str())];
+    let response = server.form("/revoke", &form).await;
+
+    assert_eq!(began.elapsed(), deadline::REQUEST);
+    asks_for_patience(response).await;
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ impl From<SessionError> for Denial {
     fn from(error: SessionError) -> Self {
         match error {
             SessionError::Refused(_) => Self::InvalidToken,
-            SessionError::Store(_) => Self::Unavailable,
+            SessionError::Missing(_) | SessionError::Store(_) => Self::Unavailable,
         }
     }
 }

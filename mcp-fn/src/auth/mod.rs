@@ -80,11 +80,8 @@ fn log(error: &SessionError) {
                 "token refused"
             );
         }
-        SessionError::Refused(refusal @ Refusal::Missing(week)) => {
-            tracing::warn!(table = week.table().as_str(), %refusal, "token refused");
-        }
         SessionError::Refused(refusal) => tracing::debug!(%refusal, "token refused"),
-        SessionError::Store(error) => {
+        SessionError::Missing(_) | SessionError::Store(_) => {
             tracing::error!(error = %ErrorChain(error), "sessions cannot be read");
         }
     }

@@ -236,6 +236,19 @@ async fn a_fault_of_storage_is_503_and_never_a_pass() {
 }
 
 #[tokio::test]
+async fn a_session_whose_row_is_nowhere_is_a_fault_of_ours_and_not_of_its_client() {
+    let server = TestServer::new();
+    let (token, address) = server.session("ann", BOTH, "https://gw.example.com/mcp").await;
+    server.lose(&address).await;
+
+    let reply = ping(&server, &token).await;
+
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(reply.challenge(), "");
+    assert_eq!(reply.json()["error"], "temporarily_unavailable");
+}
+
+#[tokio::test]
 async fn a_read_only_token_that_saves_gets_403_with_all_scopes_to_ask_for() {
     let server = TestServer::new();
     let token = server.sign_in("ann", "snippets:read").await;

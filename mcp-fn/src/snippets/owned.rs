@@ -25,7 +25,7 @@ impl Snippets {
         name: &SnippetName,
         text: &SnippetText,
     ) -> Result<(), SnippetStoreError> {
-        self.0.put(permit.owner(), name, text).await
+        permit.in_time(self.0.put(permit.owner(), name, text)).await
     }
 
     /// The text under `name`, if there is one.
@@ -37,7 +37,7 @@ impl Snippets {
         permit: &MayRead,
         name: &SnippetName,
     ) -> Result<Option<SnippetText>, SnippetStoreError> {
-        self.0.get(permit.owner(), name).await
+        permit.in_time(self.0.get(permit.owner(), name)).await
     }
 
     /// One page of the snippets, from the place that the page before it named.
@@ -49,7 +49,7 @@ impl Snippets {
         permit: &MayRead,
         from: Option<&SnippetName>,
     ) -> Result<SnippetPage, SnippetStoreError> {
-        self.0.list(permit.owner(), from).await
+        permit.in_time(self.0.list(permit.owner(), from)).await
     }
 
     /// Removes what is under `name`, and tells whether something was.
@@ -61,6 +61,6 @@ impl Snippets {
         permit: &MayWrite,
         name: &SnippetName,
     ) -> Result<Deletion, SnippetStoreError> {
-        self.0.delete(permit.owner(), name).await
+        permit.in_time(self.0.delete(permit.owner(), name)).await
     }
 }

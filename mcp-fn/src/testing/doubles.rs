@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use shared::clock::{Clock, UnixTime};
+use shared::deadline;
 use shared::storage::{
     Address, InsertError, Key, Page, Place, Record, RecordStore, ReplaceError, StoreError,
     TableCreation, TableName, Version, Versioned,
@@ -89,10 +90,16 @@ impl RecordStore for MemoryRecords {
 pub(crate) struct MemorySnippets {
     texts: Mutex<BTreeMap<(Key, SnippetName), SnippetText>>,
     pub(crate) broken: AtomicBool,
+    /// Gives no answer, as far as the caller waits: for a minute, or until its time is over.
+    pub(crate) silent: AtomicBool,
 }
 
 impl MemorySnippets {
-    fn check(&self) -> Result<(), SnippetStoreError> {
+    async fn check(&self) -> Result<(), SnippetStoreError> {
+        if self.silent.load(Ordering::Relaxed) {
+            tokio::time::sleep(deadline::at_most(Duration::from_mins(1))).await;
+            return Err(SnippetStoreError::new("no answer in time"));
+        }
         let broken = self.broken.load(Ordering::Relaxed);
         if broken { Err(SnippetStoreError::new("connection refused")) } else { Ok(()) }
     }
@@ -106,7 +113,7 @@ impl SnippetStore for MemorySnippets {
         name: &SnippetName,
         text: &SnippetText,
     ) -> Result<(), SnippetStoreError> {
-        self.check()?;
+        self.check().await?;
         self.texts.lock().unwrap().insert((owner.clone(), name.clone()), text.clone());
         Ok(())
     }
@@ -116,7 +123,7 @@ impl SnippetStore for MemorySnippets {
         owner: &Key,
         name: &SnippetName,
     ) -> Result<Option<SnippetText>, SnippetStoreError> {
-        self.check()?;
+        self.check().await?;
         Ok(self.texts.lock().unwrap().get(&(owner.clone(), name.clone())).cloned())
     }
 
@@ -125,7 +132,7 @@ impl SnippetStore for MemorySnippets {
         owner: &Key,
         from: Option<&SnippetName>,
     ) -> Result<SnippetPage, SnippetStoreError> {
-        self.check()?;
+        self.check().await?;
         let texts = self.texts.lock().unwrap();
         let mut all = texts
             .iter()
@@ -139,7 +146,7 @@ impl SnippetStore for MemorySnippets {
     }
 
     async fn delete(&self, owner: &Key, name: &SnippetName) -> Result<Deletion, SnippetStoreError> {
-        self.check()?;
+        self.check().await?;
         let removed = self.texts.lock().unwrap().remove(&(owner.clone(), name.clone()));
         Ok(if removed.is_some() { Deletion::Deleted } else { Deletion::NotFound })
     }

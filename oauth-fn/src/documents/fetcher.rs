@@ -10,6 +10,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
+use shared::deadline;
 use tokio::time::timeout;
 
 use super::fetch_error::FetchError;
@@ -79,7 +80,9 @@ impl DocumentFetcher {
         _: FetchPermit,
     ) -> Result<Fetched, FetchError> {
         let document = get(self.client()?, url);
-        timeout(self.0.patience, document).await.unwrap_or(Err(FetchError::TimedOut))
+        timeout(deadline::at_most(self.0.patience), document)
+            .await
+            .unwrap_or(Err(FetchError::TimedOut))
     }
 
     fn client(&self) -> Result<&Client, FetchError> {

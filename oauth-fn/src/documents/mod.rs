@@ -34,7 +34,7 @@ const MOST_REMEMBERED: usize = 500;
 /// How many are fetched at the same time.
 const MOST_AT_ONCE: usize = 16;
 /// How long a failure is remembered, so that one bad URL does not make us hammer its host.
-const FAILURE_LIFETIME: Duration = Duration::from_mins(1);
+pub(crate) const FAILURE_LIFETIME: Duration = Duration::from_mins(1);
 
 /// The clients that publish their own metadata.
 #[derive(Debug)]

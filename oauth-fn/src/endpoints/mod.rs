@@ -22,6 +22,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, REFERRER_POLICY};
 use http::{HeaderName, HeaderValue, Method};
+use shared::deadline;
 use tower_http::cors::{Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -36,7 +37,7 @@ pub(crate) fn router(app: App) -> Router {
         .merge(back_channel(&app))
         .merge(front_channel(&app))
         .with_state(app)
-        .layer(from_fn(correlation::begin))
+        .layer((from_fn(correlation::begin), from_fn(deadline::begin)))
 }
 
 /// What clients discover; public and cacheable, and never limited.

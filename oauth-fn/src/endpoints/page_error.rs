@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode};
 use super::answer::log_failure;
 use super::sign_in_error::SignInError;
 use crate::correlation;
-use crate::documents::{DocumentError, FetchError};
+use crate::documents::{DocumentError, FAILURE_LIFETIME, FetchError};
 use crate::limits::TooMany;
 use crate::pages::ErrorPage;
 use crate::protocol::client_metadata_document::InvalidDocument;
@@ -27,6 +27,9 @@ pub(super) struct PageError {
     retry_after: Option<u64>,
 }
 
+/// After how many seconds what failed may work again.
+const MOMENT: u64 = 1;
+
 const START_AGAIN: &str = "Go back to the program and connect once more.";
 
 impl PageError {
@@ -43,20 +46,19 @@ impl PageError {
     /// Something failed on our side.
     pub(super) fn unavailable(error: &(dyn Error + 'static)) -> Self {
         log_failure(error);
-        Self::later(StatusCode::SERVICE_UNAVAILABLE, "The server cannot reach its storage.")
+        Self::unavailable_for(MOMENT, "The server cannot reach its storage.")
     }
 
     /// A client is not known by the document that it publishes, for its fault or for ours.
     pub(super) fn document(error: &DocumentError) -> Self {
         let explanation = explain(error);
         match error {
-            DocumentError::TooMany(error) => Self {
-                retry_after: Some(error.retry_after),
-                ..Self::later(StatusCode::TOO_MANY_REQUESTS, explanation)
-            },
-            DocumentError::Busy
-            | DocumentError::Fetch(FetchError::Client(_) | FetchError::TimedOut) => {
-                Self::later(StatusCode::SERVICE_UNAVAILABLE, explanation)
+            DocumentError::TooMany(error) => {
+                Self::later(StatusCode::TOO_MANY_REQUESTS, error.retry_after, explanation)
+            }
+            DocumentError::Busy => Self::unavailable_for(MOMENT, explanation),
+            DocumentError::Fetch(FetchError::Client(_) | FetchError::TimedOut) => {
+                Self::unavailable_for(FAILURE_LIFETIME.as_secs(), explanation)
             }
             _ => Self::unusable(explanation),
         }
@@ -65,7 +67,7 @@ impl PageError {
     /// Entra ID could not be asked who it is.
     pub(super) fn sign_in_unreachable(error: &UpstreamError) -> Self {
         log_failure(error);
-        Self::later(StatusCode::SERVICE_UNAVAILABLE, "The sign-in service cannot be reached.")
+        Self::unavailable_for(MOMENT, "The sign-in service cannot be reached.")
     }
 
     /// Entra ID did not say who it is, or named somebody who may not come in.
@@ -89,10 +91,16 @@ impl PageError {
         }
     }
 
-    /// The request may be answered another time.
-    fn later(status: StatusCode, explanation: &'static str) -> Self {
+    /// Something does not work for so many seconds.
+    fn unavailable_for(seconds: u64, explanation: &'static str) -> Self {
+        Self::later(StatusCode::SERVICE_UNAVAILABLE, seconds, explanation)
+    }
+
+    /// The request may be answered after so many seconds.
+    fn later(status: StatusCode, seconds: u64, explanation: &'static str) -> Self {
         let page = Self::new(status, "Something does not work right now", explanation);
-        Self { next_step: "Wait a moment and try again.", ..page }
+        let next_step = "Wait a moment and try again.";
+        Self { next_step, retry_after: Some(seconds), ..page }
     }
 
     fn new(status: StatusCode, title: &'static str, explanation: &'static str) -> Self {

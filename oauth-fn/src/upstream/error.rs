@@ -69,7 +69,7 @@ impl From<NoAssertion> for UpstreamError {
 /// Entra ID does not believe that we are our application. Its own words tell what it was shown.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "check UPSTREAM_CREDENTIAL: a secret may be wrong or over; federated needs a federated identity \
+    "check UPSTREAM_CLIENT_ID and UPSTREAM_CREDENTIAL: a secret may be wrong or over; federated needs a federated identity \
      credential of the application UPSTREAM_CLIENT_ID, with its tenant as issuer, the principal id of \
      the identity AZURE_CLIENT_ID as subject, and UPSTREAM_ASSERTION_AUDIENCE as audience: {0}"
 )]
@@ -100,7 +100,10 @@ impl From<StandardErrorResponse<BasicErrorResponseType>> for UpstreamError {
             "temporarily_unavailable" | "server_error" => {
                 Self::Unavailable(answer.to_string().into())
             }
-            "invalid_client" => Self::Unproved(Box::new(NotOurApplication(answer.to_string()))),
+            // The latter two come where no federated credential matches, or no application.
+            "invalid_client" | "invalid_request" | "unauthorized_client" => {
+                Self::Unproved(Box::new(NotOurApplication(answer.to_string())))
+            }
             _ => Self::Invalid(answer.to_string().into()),
         }
     }
@@ -136,20 +139,27 @@ mod tests {
 
     #[test]
     fn an_application_that_is_not_believed_is_our_fault_and_the_log_says_what_to_check() {
-        let body = r#"{"error":"invalid_client","error_description":"AADSTS700213: no record"}"#;
-        let answer: BasicErrorResponse = serde_json::from_str(body).unwrap();
-
-        let error = UpstreamError::from(answer);
-
-        let log = ErrorChain(&error).to_string();
-        assert!(matches!(error, UpstreamError::Unproved(_)));
-        for word in [
-            "UPSTREAM_CREDENTIAL",
-            "AZURE_CLIENT_ID",
-            "UPSTREAM_ASSERTION_AUDIENCE",
-            "AADSTS700213",
+        for (code, number) in [
+            ("invalid_client", "AADSTS700213"),
+            ("invalid_request", "AADSTS70021"),
+            ("unauthorized_client", "AADSTS700016"),
         ] {
-            assert!(log.contains(word), "{log}");
+            let body = format!(r#"{{"error":"{code}","error_description":"{number}: no"}}"#);
+            let answer: BasicErrorResponse = serde_json::from_str(&body).unwrap();
+
+            let error = UpstreamError::from(answer);
+
+            let log = ErrorChain(&error).to_string();
+            assert!(matches!(error, UpstreamError::Unproved(_)), "{code}");
+            for word in [
+                "UPSTREAM_CLIENT_ID",
+                "UPSTREAM_CREDENTIAL",
+                "AZURE_CLIENT_ID",
+                "UPSTREAM_ASSERTION_AUDIENCE",
+                number,
+            ] {
+                assert!(log.contains(word), "{log}");
+            }
         }
     }
 }

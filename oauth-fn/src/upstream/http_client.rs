@@ -6,11 +6,12 @@ use std::time::Duration;
 use http::StatusCode;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use serde::de::DeserializeOwned;
+use shared::deadline;
 use url::Url;
 
 /// Largest answer that is read, in bytes.
 const LARGEST_ANSWER: usize = 256 * 1024;
-/// How long one call may take.
+/// How long one call may take, if its request has so much left.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The client that all calls share.
@@ -24,7 +25,7 @@ impl HttpClient {
 
     /// The JSON document at `url`.
     pub(super) async fn fetch<T: DeserializeOwned>(&self, url: &Url) -> Result<T, HttpFailure> {
-        let answer = self.0.get(url.clone()).timeout(PATIENCE).send().await?;
+        let answer = self.0.get(url.clone()).timeout(deadline::at_most(PATIENCE)).send().await?;
         let answer = bounded(answer).await?;
         if answer.status() != StatusCode::OK {
             return Err(HttpFailure::Status(answer.status()));
@@ -35,7 +36,8 @@ impl HttpClient {
 
     async fn send(self, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
         let request = reqwest::Request::try_from(request)?;
-        let request = reqwest::RequestBuilder::from_parts(self.0, request).timeout(PATIENCE);
+        let request = reqwest::RequestBuilder::from_parts(self.0, request)
+            .timeout(deadline::at_most(PATIENCE));
         let answer = bounded(request.send().await?).await?;
         let status = answer.status();
         let busy = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;

@@ -12,6 +12,7 @@ use super::fault::without_token;
 use crate::client_assertion::{ClientAssertion, ClientAssertions, NoAssertion};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Settings;
+use crate::deadline;
 
 /// How many seconds an assertion must have left: Entra ID is asked within them.
 const LEAST_LEFT: i64 = 60;
@@ -72,8 +73,8 @@ impl IdentityAssertions {
         let scope = format!("{}/.default", self.audience);
         let scopes = [scope.as_str()];
         let asked = self.credential.get_token(&scopes, None);
-        let token =
-            tokio::time::timeout(self.deadline, asked).await.map_err(|_| Cause::TimedOut)?;
+        let time = deadline::at_most(self.deadline);
+        let token = tokio::time::timeout(time, asked).await.map_err(|_| Cause::TimedOut)?;
         token.map_err(|error| Cause::Refused(without_token(&error)))
     }
 

@@ -16,6 +16,7 @@ use azure_core::credentials::TokenCredential;
 use azure_core::http::policies::Policy;
 use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
 use azure_core::http::{ClientOptions, RetryOptions, Transport};
+use tokio::time::timeout;
 
 pub use assertion::{AssertionAudience, InvalidAudience};
 pub use endpoint::{InvalidEndpoint, StorageEndpoint, StorageService};
@@ -28,6 +29,7 @@ use patience::{GiveUp, SendAgain};
 use shared_key::SharedKeyPolicy;
 
 use crate::client_assertion::ClientAssertions;
+use crate::deadline;
 
 /// How long one try of a request may take, from connecting to the last byte.
 const TRY: Duration = Duration::from_secs(5);
@@ -130,7 +132,7 @@ impl Azure {
         operation: Operation,
         call: impl Future<Output = azure_core::Result<T>> + Send,
     ) -> Result<T, StorageFault> {
-        match tokio::time::timeout(self.patience.deadline, call).await {
+        match timeout(deadline::at_most(self.patience.deadline), call).await {
             Ok(answer) => answer.map_err(|error| StorageFault::new(endpoint, operation, &error)),
             Err(_) => Err(StorageFault::timed_out(endpoint, operation)),
         }

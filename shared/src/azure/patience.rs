@@ -10,6 +10,7 @@ use azure_core::http::policies::{Policy, PolicyResult};
 use azure_core::http::{Context, ExponentialRetryOptions, Request, RetryOptions, StatusCode};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::deadline;
 use crate::secret::random_bytes;
 
 /// How often a call is sent at most.
@@ -84,6 +85,7 @@ impl Policy for SendAgain {
         next: &[Arc<dyn Policy>],
     ) -> PolicyResult {
         let began = Instant::now();
+        let time = deadline::at_most(self.0.deadline);
         let (following, rest) = next.split_first().ok_or_else(|| ErrorKind::Other.into_error())?;
         let mut tries = 1;
         loop {
@@ -93,7 +95,7 @@ impl Policy for SendAgain {
             }
             let pause = self.0.pause_after(tries, asked_for(&outcome));
             // Who would have to wait for longer than that is told at once.
-            if began.elapsed().saturating_add(pause) >= self.0.deadline {
+            if began.elapsed().saturating_add(pause) >= time {
                 return outcome;
             }
             sleep(pause).await;

@@ -96,7 +96,7 @@ impl Sessions {
     async fn read(&self, token: &SessionToken) -> Result<Session, SessionError> {
         let address = token.session.address(token.week);
         let Some(found) = self.records.get(&address).await? else {
-            return Err(Refusal::Missing(token.week).into());
+            return Err(SessionError::Missing(token.week));
         };
         match self.claims.read(&found.record, token) {
             Ok(Some(claims)) => Ok(claims.session),
@@ -119,12 +119,6 @@ pub enum Refusal {
     /// The row does not open though it should: it was moved, rolled back or changed.
     #[error("the row of the session fails its integrity check")]
     Integrity(ExpiryWeek),
-    /// Its row is not there, though a row stays for longer than its tokens are good.
-    #[error(
-        "the row of the session is not there: is SESSION_TABLES_ENDPOINT the account that \
-         oauth-fn writes to?"
-    )]
-    Missing(ExpiryWeek),
     /// It is for another audience.
     #[error("the token is for another resource")]
     OtherResource,
@@ -145,6 +139,14 @@ impl From<RefusedToken> for Refusal {
 /// Why no session was found.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
+    /// The token is good, but its row is not there, though a row stays for longer than its tokens
+    /// are good. So we look in the wrong place, or what was there is lost: no fault of the caller's.
+    #[error(
+        "the row of the session is not in the table {table}: SESSION_TABLES_ENDPOINT must name the \
+         account that oauth-fn writes to",
+        table = .0.table().as_str()
+    )]
+    Missing(ExpiryWeek),
     /// The token is not good.
     #[error(transparent)]
     Refused(#[from] Refusal),

@@ -6,6 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use shared::deadline;
+use tokio::time::Instant;
 
 use crate::testing::TestServer;
 
@@ -225,4 +227,17 @@ async fn a_store_that_fails_is_a_fault_that_says_no_more_than_that() {
 
         assert_eq!(refusal, "Snippets cannot be reached right now. Try again in a moment.");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_waits_for_storage_no_longer_than_its_request_may_take() {
+    let server = TestServer::new();
+    let token = server.sign_in("ann", BOTH).await;
+    server.snippets.silent.store(true, Ordering::Relaxed);
+    let began = Instant::now();
+
+    let refused = server.refusal(&token, "get_snippet", json!({"snippetname": "a"})).await;
+
+    assert_eq!(began.elapsed(), deadline::REQUEST);
+    assert!(refused.contains("again"), "{refused}");
 }
