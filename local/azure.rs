@@ -78,8 +78,7 @@ impl AzureAccount {
 
 /// A place where nothing lies: whoever answers that is there.
 fn anywhere() -> Address {
-    let key = Key::word("nothing");
-    Address { table: TableName::word("nothing"), partition: key.clone(), row: key }
+    Address::alone(TableName::word("nothing"), Key::word("nothing"))
 }
 
 /// Settings, and those of Azurite where they name no account.

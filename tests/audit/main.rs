@@ -241,11 +241,7 @@ impl Audit {
         let name = digest.as_str().to_owned();
         self.heard(&format!("client_registered success client={name} kind=confidential"));
         let records = self.system.stack.oauth_records();
-        let address = Address {
-            table: TableName::of_quarter(2026, 4),
-            partition: digest,
-            row: Key::word("m"),
-        };
+        let address = Address::alone(TableName::of_quarter(2026, 4), digest);
         records.remove(&address).await.unwrap();
         let changed = Record::default().with("metadata", vec![7; 100]);
         records.insert(&address, changed).await.unwrap();

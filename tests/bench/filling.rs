@@ -81,8 +81,7 @@ impl Filling {
 
     async fn add(&self, records: &dyn RecordStore, number: usize) {
         let key = Key::digest("user", &[&number.to_be_bytes()]);
-        let table = self.week.users_table();
-        let user = Address { table, partition: key.clone(), row: key };
+        let user = Address::alone(self.week.users_table(), key);
         fill_in(records, &self.session(number), &self.session).await;
         fill_in(records, &user, &self.user).await;
         let name = format!("n{:03}", number % SNIPPETS_OF_EACH);

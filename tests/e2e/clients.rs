@@ -57,11 +57,8 @@ impl Confidential {
     }
 
     pub(crate) fn address(&self) -> Address {
-        Address {
-            table: TableName::of_quarter(2026, 4),
-            partition: Key::digest("client-id", &[self.client.id.as_bytes()]),
-            row: Key::word("m"),
-        }
+        let key = Key::digest("client-id", &[self.client.id.as_bytes()]);
+        Address::alone(TableName::of_quarter(2026, 4), key)
     }
 }
 

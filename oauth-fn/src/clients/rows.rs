@@ -123,9 +123,5 @@ impl fmt::Debug for AgeingRow {
 }
 
 fn address(quarter: Quarter, id: &str) -> Address {
-    Address {
-        table: quarter.table(),
-        partition: Key::digest("client-id", &[id.as_bytes()]),
-        row: Key::word("m"),
-    }
+    Address::alone(quarter.table(), Key::digest("client-id", &[id.as_bytes()]))
 }

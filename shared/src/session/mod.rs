@@ -112,11 +112,7 @@ impl SessionId {
 
     /// Where its one row lies, if its grant ends in `week`.
     pub fn address(&self, week: ExpiryWeek) -> Address {
-        Address {
-            table: week.table(),
-            partition: Key::digest("session", &[&self.0]),
-            row: Key::word("s"),
-        }
+        Address::alone(week.table(), Key::digest("session", &[&self.0]))
     }
 }
 

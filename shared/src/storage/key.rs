@@ -84,6 +84,12 @@ pub struct Address {
 }
 
 impl Address {
+    /// The place of a record that is alone in its partition. Its row is named like that: stores that
+    /// keep an index of row names, as Azurite does, then find it by either.
+    pub fn alone(table: TableName, key: Key) -> Self {
+        Self { table, partition: key.clone(), row: key }
+    }
+
     /// What binds sealed columns to this place.
     pub fn place<'a>(&'a self, column: &'a str) -> [&'a [u8]; 5] {
         let parts = [self.table.as_str(), self.partition.as_str(), self.row.as_str(), column, "v1"];
