@@ -17,7 +17,6 @@ pub mod grant;
 pub mod grants;
 pub mod limits;
 pub mod pages;
-mod periods;
 pub mod protocol;
 pub mod upstream;
 mod weekly;

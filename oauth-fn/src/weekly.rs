@@ -6,7 +6,7 @@ use shared::clock::Clock;
 use shared::session::ExpiryWeek;
 use shared::storage::{Address, Record, RecordStore, TableName};
 
-use crate::periods::{self, PeriodError};
+use shared::storage::periods::{self, PeriodError};
 
 /// How many weeks back to look for tables to drop: after a longer sleep, older ones are left to
 /// the operator. Dropping one that is not there is a cheap 404.

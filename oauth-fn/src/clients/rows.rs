@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::quarter::Quarter;
 use crate::audit::Event;
 use crate::limits::RowPermit;
-use crate::periods::{self, PeriodError};
+use shared::storage::periods::{self, PeriodError};
 
 const METADATA: &str = "metadata";
 /// How many quarters back to look for tables to drop: after a longer sleep, older ones are left

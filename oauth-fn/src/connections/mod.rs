@@ -17,8 +17,8 @@ use shared::storage::{
 use crate::audit::Event;
 use crate::grant::{Connection, ConnectionPlace, SESSION_LIFETIME};
 use crate::grants::end_session;
-use crate::periods::PeriodError;
 use crate::weekly::WeeklyTables;
+use shared::storage::periods::PeriodError;
 
 /// The one column of a row.
 const COLUMN: &str = "connection";

@@ -7,7 +7,7 @@ use super::columns::{CODE, CodeColumn};
 use super::{Code, Grants, IssuedTokens, Row};
 use crate::audit::Event;
 use crate::grant::{CodeBinding, Exchanged, Fulfilled};
-use crate::periods::PeriodError;
+use shared::storage::periods::PeriodError;
 
 impl Grants {
     /// Writes the row of a fulfilled authorization, and gives its code.

@@ -66,6 +66,11 @@ impl TableName {
         Self(Cow::Owned(format!("c{year:04}q{quarter}")))
     }
 
+    /// The table `r<days since 1970>` for answers to streams that end on this day.
+    pub fn of_relay_day(day: u64) -> Self {
+        Self(Cow::Owned(format!("r{day:05}")))
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -6,6 +6,7 @@
 mod azure;
 mod counted;
 mod key;
+pub mod periods;
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -3,17 +3,15 @@
 
 use std::sync::Arc;
 
-use shared::storage::{
-    Address, InsertError, Record, RecordStore, StoreError, TableCreation, TableName,
-};
-use shared::telemetry::ErrorChain;
+use super::{Address, InsertError, Record, RecordStore, StoreError, TableCreation, TableName};
+use crate::telemetry::ErrorChain;
 
 /// Inserts `record` at `address`. If its table is missing, a period has begun: the table is made,
 /// and those that are `over` are dropped.
 ///
 /// # Errors
 /// A record is there, or storage failed.
-pub(crate) async fn insert(
+pub async fn insert(
     records: &Arc<dyn RecordStore>,
     address: &Address,
     record: Record,
@@ -32,7 +30,7 @@ pub(crate) async fn insert(
 
 /// Why a record was not inserted.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PeriodError {
+pub enum PeriodError {
     /// A record with these keys is there.
     #[error("a record with these keys exists")]
     Exists,
