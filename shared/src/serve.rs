@@ -1,10 +1,14 @@
 //! The door to HTTP: binds the loopback port that the Functions host forwards to, and serves.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::time::sleep;
 use tracing::Instrument;
 
 use crate::config::{InvalidSettings, Settings};
@@ -20,7 +24,11 @@ pub fn port(settings: &mut Settings<'_>) -> Option<u16> {
     })
 }
 
-/// Serves `router` on the loopback interface until the process is told to stop.
+/// How long requests may take to end when the process is told to stop.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Serves `router` on the loopback interface until the process is told to stop, and a little longer
+/// for requests that are under way.
 ///
 /// # Errors
 /// The port is taken, or the listener failed.
@@ -28,7 +36,17 @@ pub async fn serve(router: Router, port: u16) -> Result<(), ServeError> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let listener = bind(address).await?;
     tracing::info!(address = %listener.local_addr()?, "serving");
-    axum::serve(listener, router).with_graceful_shutdown(told_to_stop()).await?;
+    let told = Arc::new(Notify::new());
+    let tell = Arc::clone(&told);
+    let stop = async move {
+        told_to_stop().await;
+        tell.notify_one();
+    };
+    tokio::select! {
+        served = axum::serve(listener, router).with_graceful_shutdown(stop).into_future() => served?,
+        // Streams that are open would hold us up until they end by themselves.
+        () = async { told.notified().await; sleep(FAREWELL).await } => {}
+    }
     Ok(())
 }
 
