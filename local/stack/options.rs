@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcp_fn::config::LegacySse;
 use oauth_fn::documents::DocumentFetcher;
 use oauth_fn::limits::REQUESTS_PER_MINUTE;
 use oauth_fn::protocol::client_id_url::DocumentPolicy;
@@ -28,6 +29,8 @@ pub struct Options {
     pub sign_in_as: Option<Person>,
     /// How long mcp-fn believes a session that it has read.
     pub session_cache: Duration,
+    /// Whether mcp-fn serves HTTP+SSE, and how long its streams live.
+    pub legacy_sse: LegacySse,
     /// Where the clients that register may have users sent back to.
     pub registration: RegistrationPolicy,
     /// Requests of one kind that one address may make in a minute; any number if there is none.
@@ -69,6 +72,7 @@ impl Default for Options {
             data: Data::Memory,
             sign_in_as: None,
             session_cache: Duration::from_secs(30),
+            legacy_sse: LegacySse::default(),
             registration: RegistrationPolicy::default(),
             requests_per_minute: Some(REQUESTS_PER_MINUTE),
             gate: Gate::default(),

@@ -36,19 +36,20 @@ impl System {
     ) -> Result<Self, StartError> {
         let Stores { records, snippets, embedded } = stores;
         let oauth_records = Arc::new(CountedStore::new(Arc::clone(&records)));
-        let mcp_records = Arc::new(CountedStore::new(records));
+        let mcp_records = Arc::new(CountedStore::new(Arc::clone(&records)));
         let upstream = upstream(&base_url, &keys, options)?;
         let mcp_fn = mcp_fn::router(
             &mcp_fn::config::Config {
-                base_url: base_url.clone(),
-                session_keys: keys.session_keys.clone(),
                 session_cache: options.session_cache,
+                legacy_sse: options.legacy_sse,
+                ..mcp_fn::config::Config::new(base_url.clone(), keys.session_keys.clone())
             },
             mcp_fn::Doors {
                 records: Arc::clone(&mcp_records) as _,
-                snippets,
+                relay: records,
                 clock: Arc::clone(&options.clock),
             },
+            snippets,
         );
         let oauth_fn = oauth_fn::router(
             oauth_fn::Config {

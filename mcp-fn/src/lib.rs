@@ -19,7 +19,6 @@ use axum::routing::get;
 use http::Method;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, WWW_AUTHENTICATE};
 use rmcp::ServerHandler;
-use shared::base_url::PublicBaseUrl;
 use shared::clock::Clock;
 use shared::deadline;
 use shared::session::Sessions;
@@ -27,48 +26,57 @@ use shared::storage::RecordStore;
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::auth::Gate;
-use crate::config::Config;
+use crate::config::{Config, LegacySse};
 use crate::snippets::SnippetStore;
 use crate::snippets::owned::Snippets;
 use crate::tools::SnippetTools;
+use crate::transport::{Service, sse, streamable};
 
-/// The outside things that the app needs.
+/// The outside things that every MCP server here needs.
 #[derive(Clone, Debug)]
 pub struct Doors {
     /// Where sessions are kept; they are read only.
     pub records: Arc<dyn RecordStore>,
-    /// Where snippets are kept.
-    pub snippets: Arc<dyn SnippetStore>,
+    /// Through which answers go to streams of HTTP+SSE on other instances.
+    pub relay: Arc<dyn RecordStore>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
 
-/// The whole app: the snippet tools behind tokens of `config`.
-pub fn router(config: &Config, doors: Doors) -> Router {
-    let tools = SnippetTools::new(Snippets::new(doors.snippets), Arc::clone(&doors.clock));
+/// The whole app: the snippet tools over `snippets`, behind tokens of `config`.
+pub fn router(config: &Config, doors: Doors, snippets: Arc<dyn SnippetStore>) -> Router {
+    let tools = SnippetTools::new(Snippets::new(snippets), Arc::clone(&doors.clock));
+    server(config, doors, tools)
+}
+
+/// Any MCP handler behind our bearer layer and on our transports, with the metadata that leads
+/// clients to it. Its tools find the [`caller::Caller`] in the request.
+pub fn server<H: ServerHandler>(config: &Config, doors: Doors, handler: H) -> Router {
+    let Doors { records, relay, clock } = doors;
     let sessions = Sessions::new(
         &config.session_keys,
         &config.base_url,
-        doors.records,
-        doors.clock,
+        records,
+        Arc::clone(&clock),
         config.session_cache,
     );
-    server(&config.base_url, sessions, tools)
-}
-
-/// Any MCP handler behind our bearer layer and on our transport, with the metadata that leads
-/// clients to it. Its tools find the [`caller::Caller`] in the request.
-pub fn server<H: ServerHandler>(
-    base_url: &PublicBaseUrl,
-    sessions: Sessions,
-    handler: H,
-) -> Router {
-    let gate = Arc::new(Gate::new(base_url, sessions));
+    let gate = Arc::new(Gate::new(&config.base_url, sessions));
+    let service = Arc::new(Service::new(config, handler));
+    let streamable = Router::new().route("/mcp", streamable::endpoint(Arc::clone(&service)));
+    let mcp = match config.legacy_sse {
+        LegacySse::On { lifetime } => {
+            streamable.merge(sse::endpoints(config, lifetime, service, relay, clock))
+        }
+        LegacySse::Off => streamable,
+    };
     let cors_of_mcp = cors([Method::POST, Method::GET, Method::DELETE]);
     let layers = (cors_of_mcp, from_fn(deadline::begin), from_fn_with_state(gate, auth::admit));
-    let mcp = transport::streamable::endpoint(base_url, handler).layer(layers);
-    let metadata = metadata::document(base_url).layer(cors([Method::GET]));
-    let router = Router::new().route("/", get(health)).route("/mcp", mcp);
+    let open = match config.legacy_sse {
+        LegacySse::On { .. } => Router::new(),
+        LegacySse::Off => sse::switched_off(),
+    };
+    let metadata = metadata::document(&config.base_url).layer(cors([Method::GET]));
+    let router = mcp.layer(layers).merge(open).route("/", get(health));
     metadata::PATHS.into_iter().fold(router, |router, path| router.route(path, metadata.clone()))
 }
 

@@ -31,10 +31,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let azure = Azure::new(&start.identity, azure::http_client()?)?;
     let doors = Doors {
         records: Arc::new(AzureTables::new(&azure, start.session_tables)),
-        snippets: Arc::new(AzureBlobs::new(&azure, start.blobs)?),
+        relay: Arc::new(AzureTables::new(&azure, start.relay_tables)),
         clock: Arc::new(SystemClock),
     };
-    serve::serve(mcp_fn::router(&start.config, doors), start.port).await?;
+    let snippets = Arc::new(AzureBlobs::new(&azure, start.blobs)?);
+    serve::serve(mcp_fn::router(&start.config, doors, snippets), start.port).await?;
     Ok(())
 }
 
@@ -43,6 +44,7 @@ struct Start {
     config: Config,
     identity: AzureIdentity,
     session_tables: StorageEndpoint,
+    relay_tables: StorageEndpoint,
     blobs: StorageEndpoint,
     port: u16,
 }
@@ -60,12 +62,15 @@ impl Start {
         let identity = AzureIdentity::read(settings);
         let session_tables =
             StorageEndpoint::read(settings, "SESSION_TABLES_ENDPOINT", StorageService::Table);
+        let relay_tables =
+            StorageEndpoint::read(settings, "RELAY_TABLES_ENDPOINT", StorageService::Table);
         let blobs = StorageEndpoint::read(settings, "BLOBS_ENDPOINT", StorageService::Blob);
         let port = serve::port(settings);
         Some(Self {
             config: config?,
             identity: identity?,
             session_tables: session_tables?,
+            relay_tables: relay_tables?,
             blobs: blobs?,
             port: port?,
         })

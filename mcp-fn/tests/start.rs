@@ -60,6 +60,7 @@ impl SignedIn {
             ("PUBLIC_BASE_URL", ORIGIN),
             ("SESSION_KEYS", keys.expose_secret()),
             ("SESSION_TABLES_ENDPOINT", &tables),
+            ("RELAY_TABLES_ENDPOINT", &tables),
             ("BLOBS_ENDPOINT", &blobs),
         ];
         Process::start(env!("CARGO_BIN_EXE_mcp-fn"), &settings)
@@ -138,9 +139,10 @@ fn an_account_that_oauth_fn_does_not_write_to_is_named() {
 
     let (status, answer) = signed_in.call(&process);
 
-    assert_eq!(status, 401, "{answer}");
+    assert_eq!(status, 503, "{answer}");
     let line = process.complaint();
-    assert!(line.contains("is SESSION_TABLES_ENDPOINT the account that oauth-fn writes to?"));
+    let advice = "SESSION_TABLES_ENDPOINT must name the account that oauth-fn writes to";
+    assert!(line.contains(advice), "{line}");
 }
 
 #[test]
@@ -165,4 +167,17 @@ fn a_blob_endpoint_that_is_wrong_or_lacks_its_role_is_named_and_the_tool_says_to
             assert!(line.contains(word), "{word}: {line}");
         }
     }
+}
+
+#[test]
+fn it_stops_when_it_is_told_to_whatever_streams_are_open() {
+    let signed_in = SignedIn::new();
+    let tables = Account::answering(200, "", &signed_in.row);
+    let mut process = signed_in.start(tables.port, free_port());
+    let head = format!("GET /mcp/sse HTTP/1.1\nauthorization: Bearer {}", signed_in.token);
+    let _stream = process.begin(&head);
+
+    let status = process.stop();
+
+    assert!(status.success(), "{status}");
 }

@@ -31,6 +31,7 @@ mod restart;
 mod revocation;
 mod rotation;
 mod silence;
+mod sse;
 mod step_up;
 mod storage;
 mod system;

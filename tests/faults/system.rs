@@ -201,15 +201,12 @@ fn apps(
         clock: Arc::clone(&clock) as _,
     });
     let mcp_config = mcp_fn::config::Config {
-        base_url: base_url.clone(),
-        session_keys: keys.session_keys.clone(),
         session_cache: Duration::ZERO,
+        ..mcp_fn::config::Config::new(base_url.clone(), keys.session_keys.clone())
     };
-    let mcp_doors = mcp_fn::Doors {
-        records: records(),
-        snippets: Arc::new(AzureBlobs::new(&azure, blobs.endpoint()).unwrap()),
-        clock: Arc::clone(&clock) as _,
-    };
+    let snippets = Arc::new(AzureBlobs::new(&azure, blobs.endpoint()).unwrap());
+    let mcp_doors =
+        mcp_fn::Doors { records: records(), relay: records(), clock: Arc::clone(&clock) as _ };
     let oauth_doors = oauth_fn::Doors {
         assertions: Arc::new(local::NoAssertions),
         records: records(),
@@ -218,7 +215,7 @@ fn apps(
         documents: DocumentFetcher::public(),
     };
     let oauth_fn = oauth_fn::router(oauth_config(base_url, &keys), oauth_doors);
-    let mcp_fn = mcp_fn::router(&mcp_config, mcp_doors);
+    let mcp_fn = mcp_fn::router(&mcp_config, mcp_doors, snippets);
     let identity_provider = identity_provider.router();
     gateway::router(Backends { oauth_fn, mcp_fn, identity_provider }).unwrap()
 }

@@ -69,10 +69,10 @@ impl App {
         let records = Arc::new(CountedStore::new(Arc::clone(&store) as _));
         let doors = mcp_fn::Doors {
             records: Arc::clone(&records) as _,
-            snippets: store,
+            relay: Arc::clone(&records) as _,
             clock: Arc::new(ManualClock::default()),
         };
-        let app = Self { runtime, router: mcp_fn::router(&config, doors), records };
+        let app = Self { runtime, router: mcp_fn::router(&config, doors, store), records };
         (app, token.expose_secret().to_owned())
     }
 

@@ -102,6 +102,11 @@ fn a_registration_is_read_back_or_refused_and_not_stored() {
 }
 
 #[test]
+fn a_message_to_a_stream_is_never_our_fault_and_taken_for_its_own_stream_alone() {
+    holds("sse_message");
+}
+
+#[test]
 fn a_token_opens_as_what_it_is_and_unchanged() {
     holds("token");
 }

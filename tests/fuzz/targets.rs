@@ -9,8 +9,8 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use axum::body::Body;
 use data_encoding::BASE64URL_NOPAD;
-use http::header::{COOKIE, LOCATION};
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::header::{AUTHORIZATION, COOKIE, HOST, LOCATION};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
 use jsonwebtoken::DecodingKey;
 use local::ManualClock;
@@ -33,7 +33,7 @@ use crate::apps::{App, FORM, post, post_from_own_page, post_mcp};
 pub(crate) type Target = fn(&[u8]) -> bool;
 
 /// Every target, under the name that it has in `fuzz/`.
-pub(crate) const TARGETS: [(&str, Target); 8] = [
+pub(crate) const TARGETS: [(&str, Target); 9] = [
     ("authorization_request", authorization_request),
     ("cookie", cookie),
     ("form", form),
@@ -41,6 +41,7 @@ pub(crate) const TARGETS: [(&str, Target); 8] = [
     ("json_rpc", json_rpc),
     ("redirect_uri", redirect_uri),
     ("registration", registration),
+    ("sse_message", sse_message),
     ("token", token),
 ];
 
@@ -51,6 +52,8 @@ const NOW: UnixTime = ManualClock::START;
 thread_local! {
     static OAUTH_FN: App = App::oauth_fn();
     static MCP_FN: (App, String) = App::mcp_fn();
+    /// The stream of HTTP+SSE that messages may name. Nobody reads it.
+    static STREAM: String = MCP_FN.with(|(app, token)| open_stream(app, token));
     /// A client of oauth-fn: the same one in each process, as its keys are.
     static CLIENT: String = OAUTH_FN.with(|app| register(app, REDIRECT_URI));
 }
@@ -70,12 +73,26 @@ fn read(app: &App, request: Request<Body>) -> (StatusCode, Value) {
 
 /// `data` with the client's identifier wherever it says `{client}`.
 fn with_client(data: &[u8]) -> Vec<u8> {
-    const PLACE: &[u8] = b"{client}";
-    let Some(at) = data.windows(PLACE.len()).position(|part| part == PLACE) else {
+    CLIENT.with(|client| filled_in(data, b"{client}", client.as_bytes()))
+}
+
+/// `data` with `text` wherever it names the `place`.
+fn filled_in(data: &[u8], place: &[u8], text: &[u8]) -> Vec<u8> {
+    let Some(at) = data.windows(place.len()).position(|part| part == place) else {
         return data.to_vec();
     };
-    let rest = with_client(&data[at + PLACE.len()..]);
-    CLIENT.with(|client| [&data[..at], client.as_bytes(), &rest].concat())
+    let rest = filled_in(&data[at + place.len()..], place, text);
+    [&data[..at], text, &rest].concat()
+}
+
+/// The name of a stream that was opened and let go.
+fn open_stream(app: &App, token: &str) -> String {
+    let request = Request::get("/mcp/sse").header(HOST, "127.0.0.1:8787");
+    let request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+    let mut body = app.answer(request.body(Body::empty()).unwrap()).into_body();
+    let first = futures::executor::block_on(body.frame()).unwrap().unwrap().into_data().unwrap();
+    let first = String::from_utf8(first.to_vec()).unwrap();
+    first.split("sessionId=").nth(1).unwrap().trim_end().to_owned()
 }
 
 /// The query of `GET /authorize`: it ends in a page, at the consent page or at the registered
@@ -283,6 +300,29 @@ fn registration(data: &[u8]) -> bool {
         }
         status == StatusCode::CREATED
     })
+}
+
+/// The query of a message to a stream, and on the lines after it the message: whatever they say, it
+/// is not our fault, and only a stream of the client's own takes it.
+fn sse_message(data: &[u8]) -> bool {
+    let data = STREAM.with(|stream| filled_in(data, b"{stream}", stream.as_bytes()));
+    let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
+    let (query, message) = data.split_at(end);
+    let uri = format!("/mcp/message?{}", String::from_utf8_lossy(query));
+    let Ok(uri) = uri.parse::<Uri>() else { return false };
+    MCP_FN.with(|(app, token)| {
+        let mut request = post_mcp(token, None, message.to_vec());
+        *request.uri_mut() = uri;
+        let status = app.answer(request).status();
+        assert!(!status.is_server_error(), "{status}");
+        assert_ne!(status, StatusCode::UNAUTHORIZED);
+        assert!(names_stream(query) || status == StatusCode::NOT_FOUND, "{status}");
+        status == StatusCode::ACCEPTED
+    })
+}
+
+fn names_stream(query: &[u8]) -> bool {
+    STREAM.with(|stream| query.windows(stream.len()).any(|part| part == stream.as_bytes()))
 }
 
 /// A token: none opens but the one that was minted, and that one as what it is.

@@ -140,13 +140,14 @@ impl Site {
     }
 
     fn mcp_fn(&self, records: Arc<dyn RecordStore>) -> Router {
+        let (base_url, keys) = (self.base_url.clone(), self.keys.session_keys.clone());
         let config = mcp_fn::config::Config {
-            base_url: self.base_url.clone(),
-            session_keys: self.keys.session_keys.clone(),
             session_cache: Duration::ZERO,
+            ..mcp_fn::config::Config::new(base_url, keys)
         };
-        let (snippets, clock) = (Arc::clone(&self.snippets) as _, Arc::clone(&self.clock) as _);
-        mcp_fn::router(&config, mcp_fn::Doors { records, snippets, clock })
+        let (relay, clock) = (Arc::clone(&records), Arc::clone(&self.clock) as _);
+        let doors = mcp_fn::Doors { records, relay, clock };
+        mcp_fn::router(&config, doors, Arc::clone(&self.snippets) as _)
     }
 
     fn sessions(&self, records: &Arc<MemoryStore>, cache_for: Duration) -> Sessions {

@@ -143,13 +143,17 @@ fn mcp_fn() -> App {
     let store = Arc::new(EmbeddedStore::in_memory().unwrap());
     let doors = mcp_fn::Doors {
         records: Arc::clone(&store) as _,
-        snippets: store,
+        relay: Arc::clone(&store) as _,
         clock: Arc::new(SystemClock),
     };
     App {
         document: document("infra/apim/mcp.openapi.json"),
-        router: mcp_fn::router(&settings.finish(config).unwrap(), doors),
-        sources: &["mcp-fn/src/lib.rs", "mcp-fn/src/metadata.rs"],
+        router: mcp_fn::router(&settings.finish(config).unwrap(), doors, store),
+        sources: &[
+            "mcp-fn/src/lib.rs",
+            "mcp-fn/src/metadata.rs",
+            "mcp-fn/src/transport/sse/mod.rs",
+        ],
     }
 }
 

@@ -92,6 +92,8 @@ pub(crate) struct MemorySnippets {
     pub(crate) broken: AtomicBool,
     /// Gives no answer, as far as the caller waits: for a minute, or until its time is over.
     pub(crate) silent: AtomicBool,
+    /// Takes a second for each call.
+    pub(crate) slow: AtomicBool,
 }
 
 impl MemorySnippets {
@@ -99,6 +101,9 @@ impl MemorySnippets {
         if self.silent.load(Ordering::Relaxed) {
             tokio::time::sleep(deadline::at_most(Duration::from_mins(1))).await;
             return Err(SnippetStoreError::new("no answer in time"));
+        }
+        if self.slow.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
         let broken = self.broken.load(Ordering::Relaxed);
         if broken { Err(SnippetStoreError::new("connection refused")) } else { Ok(()) }

@@ -1,6 +1,7 @@
 //! The whole router over doubles of the outside world, for the tests of this crate.
 
 mod doubles;
+mod relay;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::response::Response;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -29,6 +31,7 @@ use crate::config::Config;
 use crate::snippets::SnippetStore;
 use crate::{Doors, router};
 use doubles::{ManualClock, MemoryRecords, MemorySnippets};
+use relay::MemoryRelay;
 
 pub(crate) const BASE_URL: &str = "https://gw.example.com";
 pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_797_206_400);
@@ -40,6 +43,7 @@ pub(crate) struct TestServer {
     router: Router,
     config: Config,
     records: Arc<MemoryRecords>,
+    pub(crate) relay: Arc<MemoryRelay>,
     pub(crate) counted: Arc<CountedStore>,
     pub(crate) snippets: Arc<MemorySnippets>,
     pub(crate) clock: Arc<ManualClock>,
@@ -51,27 +55,48 @@ impl TestServer {
     }
 
     pub(crate) fn at(base_url: &str, session_cache: Duration) -> Self {
-        let config = Config {
-            base_url: PublicBaseUrl::try_from(base_url).unwrap(),
-            session_keys: KeyRing::generate(),
-            session_cache,
-        };
+        let base_url = PublicBaseUrl::try_from(base_url).unwrap();
+        Self::with(Config { session_cache, ..Config::new(base_url, KeyRing::generate()) })
+    }
+
+    pub(crate) fn with(config: Config) -> Self {
         let records = Arc::new(MemoryRecords::default());
         let counted = Arc::new(CountedStore::new(Arc::clone(&records) as Arc<dyn RecordStore>));
         let snippets = Arc::new(MemorySnippets::default());
         let clock = Arc::new(ManualClock(AtomicU64::new(NOW.as_secs())));
+        let relay = Arc::new(MemoryRelay::default());
+        let router = Router::new();
+        Self { router, config, records, relay, counted, snippets, clock }.started()
+    }
+
+    /// Another instance of the same server.
+    pub(crate) fn another(&self) -> Self {
+        let Self { router, config, records, relay, counted, snippets, clock } = self;
+        Self {
+            router: router.clone(),
+            config: config.clone(),
+            records: Arc::clone(records),
+            relay: Arc::clone(relay),
+            counted: Arc::clone(counted),
+            snippets: Arc::clone(snippets),
+            clock: Arc::clone(clock),
+        }
+        .started()
+    }
+
+    fn started(self) -> Self {
         let doors = Doors {
-            records: Arc::clone(&counted) as Arc<dyn RecordStore>,
-            snippets: Arc::clone(&snippets) as Arc<dyn SnippetStore>,
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            records: Arc::clone(&self.counted) as Arc<dyn RecordStore>,
+            relay: Arc::clone(&self.relay) as Arc<dyn RecordStore>,
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
         };
-        let router = router(&config, doors);
-        Self { router, config, records, counted, snippets, clock }
+        let snippets = Arc::clone(&self.snippets) as Arc<dyn SnippetStore>;
+        Self { router: router(&self.config, doors, snippets), ..self }
     }
 
     /// The gate that this server has, for another router.
     pub(crate) fn gate(&self) -> Gate {
-        let Config { base_url, session_keys, session_cache } = &self.config;
+        let Config { base_url, session_keys, session_cache, .. } = &self.config;
         let records = Arc::clone(&self.counted) as Arc<dyn RecordStore>;
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         Gate::new(base_url, Sessions::new(session_keys, base_url, records, clock, *session_cache))
@@ -148,8 +173,13 @@ impl TestServer {
         self.records.broken.store(broken, Ordering::Relaxed);
     }
 
+    /// The response, whose body may never end.
+    pub(crate) async fn respond(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.respond(request).await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Reply { status: parts.status, headers: parts.headers, body }

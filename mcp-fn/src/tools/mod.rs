@@ -241,6 +241,12 @@ impl ServerHandler for SnippetTools {
             return Err(ErrorData::invalid_params("there is no such tool: see tools/list", None));
         };
         tracing::Span::current().record("tool", tool.name.as_ref());
-        self.router.call(ToolCallContext::new(self, request, context)).await
+        let cancelled = context.ct.clone();
+        tokio::select! {
+            biased;
+            answer = self.router.call(ToolCallContext::new(self, request, context)) => answer,
+            // Its client went away, and hears this no more.
+            () = cancelled.cancelled() => Err(ErrorData::internal_error("cancelled", None)),
+        }
     }
 }

@@ -1,5 +1,10 @@
-//! What carries MCP messages to a handler. Nothing here knows of tools or tokens.
+//! What carries MCP messages to a handler. Nothing here knows of tools.
 
+mod fault;
+mod service;
+pub mod sse;
 pub mod streamable;
 #[cfg(test)]
 mod tests;
+
+pub use service::{LARGEST_MESSAGE, Service};

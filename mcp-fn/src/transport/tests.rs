@@ -1,13 +1,18 @@
 //! Streamable HTTP in both eras, over the real router.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, ORIGIN};
 use http::{HeaderValue, Method, Request, StatusCode};
 use serde_json::{Value, json};
+use shared::base_url::PublicBaseUrl;
+use shared::seal::KeyRing;
+use tokio::time::{sleep, timeout};
 
-use super::streamable::LARGEST_MESSAGE;
+use super::LARGEST_MESSAGE;
+use crate::config::Config;
 use crate::testing::{BASE_URL, Reply, TestServer, post};
 
 const BOTH: &str = "snippets:read snippets:write";
@@ -268,5 +273,45 @@ async fn other_paths_are_not_found() {
         let reply = server.send(Request::get(path).body(Body::empty()).unwrap()).await;
 
         assert_eq!(reply.status, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_goes_away_cancels_its_request_since_2026_07_28_and_not_before() {
+    let server = TestServer::new();
+    let token = server.sign_in("ann", BOTH).await;
+    server.snippets.slow.store(true, Ordering::Relaxed);
+    let moment = Duration::from_millis(100);
+    let arguments = |name| json!({"snippetname": name, "snippet": "text"});
+    let params = |name| json!({"name": "save_snippet", "arguments": arguments(name)});
+
+    let modern = timeout(moment, server.ask_modern(&token, "tools/call", params("modern"))).await;
+    let legacy = timeout(moment, server.ask(&token, "tools/call", params("legacy"))).await;
+    sleep(Duration::from_secs(5)).await;
+    let list = server.call(&token, "list_snippets", json!({})).await;
+
+    assert!(modern.is_err() && legacy.is_err());
+    let names = &list["structuredContent"]["snippets"];
+    assert_eq!(names.as_array().unwrap().len(), 1, "{names}");
+    assert_eq!(names[0]["snippetname"], "legacy");
+}
+
+#[tokio::test]
+async fn pages_of_the_origins_in_the_settings_may_call() {
+    let origins = ["https://inspector.example.com", "http://localhost:6274"];
+    let config = Config {
+        allowed_origins: origins.map(|text| PublicBaseUrl::try_from(text).unwrap()).to_vec(),
+        ..Config::new(PublicBaseUrl::try_from(BASE_URL).unwrap(), KeyRing::generate())
+    };
+    let server = TestServer::with(config);
+
+    for (origin, expected) in [
+        (BASE_URL, StatusCode::OK),
+        ("https://inspector.example.com", StatusCode::OK),
+        ("https://inspector.example.com:8443", StatusCode::FORBIDDEN),
+        ("http://localhost:6274", StatusCode::OK),
+        ("http://localhost:6275", StatusCode::FORBIDDEN),
+    ] {
+        assert_eq!(ping_with(&server, ORIGIN, origin).await.status, expected, "{origin}");
     }
 }

@@ -47,8 +47,12 @@ pub enum Purpose {
     Connection,
     /// The authorization request on its way through the consent page.
     ConsentRequest,
+    /// The name of a stream of HTTP+SSE.
+    McpSession,
     /// The envelope of a refresh token.
     RefreshToken,
+    /// An answer on its way between two instances of mcp-fn.
+    RelayedAnswer,
     /// The cookie of the consents that a browser remembers.
     RememberedConsents,
     /// The row column that a refresh token opens.
@@ -68,7 +72,9 @@ impl Purpose {
             Self::CodeGrant => "code-grant",
             Self::Connection => "connection",
             Self::ConsentRequest => "consent-request",
+            Self::McpSession => "mcp-session",
             Self::RefreshToken => "refresh-token",
+            Self::RelayedAnswer => "relayed-answer",
             Self::RememberedConsents => "remembered-consents",
             Self::Upstream => "upstream",
         }
