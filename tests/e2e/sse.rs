@@ -44,7 +44,7 @@ impl Stream {
                 self.unread = rest;
                 return event;
             }
-            let piece = timeout(LONG, self.response.chunk()).await.expect("an event in time");
+            let piece = timeout(LONG, self.response.chunk()).await.unwrap();
             self.unread.push_str(std::str::from_utf8(&piece.unwrap().unwrap()).unwrap());
         }
     }
