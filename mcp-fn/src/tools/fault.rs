@@ -11,6 +11,9 @@ use crate::snippets::{InvalidSnippetName, SnippetName, SnippetStoreError, Snippe
 /// A failed call of a tool; the caller reads why.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ToolFault {
+    /// Somebody else wrote or deleted it in the same moment.
+    #[error("the snippet named '{0}' was changed in the meantime. Nothing was done. Call again")]
+    Changed(SnippetName),
     /// The cursor cannot be one of ours.
     #[error("the cursor must be the next_cursor of an earlier answer")]
     Cursor,

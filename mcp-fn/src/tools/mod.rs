@@ -24,7 +24,7 @@ use tracing::field::Empty;
 
 use crate::caller::{Caller, MayRead, MayWrite};
 use crate::snippets::owned::Snippets;
-use crate::snippets::{Deletion, SnippetName, SnippetText};
+use crate::snippets::{Condition, Deletion, Saving, SnippetName, SnippetText};
 use answer::{Answer, Deleted, Greeting, Saved, SnippetList, Who, WholeSnippet};
 use arguments::{ListSnippets, NamedSnippet, SaveSnippet};
 use fault::ToolFault;
@@ -89,8 +89,10 @@ impl SnippetTools {
     ) -> Result<Answer<Saved>, ToolFault> {
         let name = SnippetName::try_from(arguments.snippetname.as_str())?;
         let text = SnippetText::try_from(arguments.snippet)?;
-        self.snippets.save(&permit, &name, &text).await?;
-        Ok(Answer::saved(&name, &text))
+        match self.snippets.save(&permit, &name, &text, &Condition::Anything).await? {
+            Saving::Saved => Ok(Answer::saved(&name, &text)),
+            Saving::Conflict => Err(ToolFault::Changed(name)),
+        }
     }
 
     #[tool(
@@ -111,7 +113,7 @@ impl SnippetTools {
     ) -> Result<Answer<WholeSnippet>, ToolFault> {
         let name = SnippetName::try_from(arguments.snippetname.as_str())?;
         match self.snippets.find(&permit, &name).await? {
-            Some(text) => Ok(Answer::whole_snippet(&name, &text)),
+            Some(snippet) => Ok(Answer::whole_snippet(&name, &snippet.text)),
             None => Err(ToolFault::NotFound(name)),
         }
     }
@@ -157,7 +159,8 @@ impl SnippetTools {
         Parameters(arguments): Parameters<NamedSnippet>,
     ) -> Result<Answer<Deleted>, ToolFault> {
         let name = SnippetName::try_from(arguments.snippetname.as_str())?;
-        match self.snippets.delete(&permit, &name).await? {
+        match self.snippets.delete(&permit, &name, None).await? {
+            Deletion::Conflict => Err(ToolFault::Changed(name)),
             Deletion::Deleted => Ok(Answer::deleted(&name)),
             Deletion::NotFound => Err(ToolFault::NotFound(name)),
         }
