@@ -44,7 +44,8 @@ pub struct Doors {
 
 /// The whole app: the snippet tools behind tokens of `config`.
 pub fn router(config: &Config, doors: Doors) -> Router {
-    let tools = SnippetTools::new(Snippets::new(doors.snippets), Arc::clone(&doors.clock));
+    let snippets = Snippets::new(doors.snippets);
+    let tools = SnippetTools::new(snippets, &config.session_keys, Arc::clone(&doors.clock));
     let sessions = Sessions::new(
         &config.session_keys,
         &config.base_url,

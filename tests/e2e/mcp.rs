@@ -70,12 +70,13 @@ async fn a_session_reaches_every_tool() {
     assert_eq!(names.len(), 6, "{names:?}");
     assert_eq!(text(&call("hello_mcp", json!({})).await), "Hello I am MCPTool!");
     call("save_snippet", json!({"snippetname": "a.txt", "snippet": "caf\u{e9} \u{1f980}"})).await;
-    call("save_snippet", json!({"snippetname": "a.txt", "snippet": "second"})).await;
+    call("save_snippet", json!({"snippetname": "a.txt", "snippet": "second", "confirm": true}))
+        .await;
     call("save_snippet", json!({"snippetname": "B-2", "snippet": ""})).await;
     assert_eq!(text(&call("get_snippet", json!({"snippetname": "a.txt"})).await), "second");
     let listed = structured(&call("list_snippets", json!({})).await);
     assert_eq!(listed["snippets"].as_array().unwrap().len(), 2, "{listed}");
-    call("delete_snippet", json!({"snippetname": "a.txt"})).await;
+    call("delete_snippet", json!({"snippetname": "a.txt", "confirm": true})).await;
     let missing = call("get_snippet", json!({"snippetname": "a.txt"})).await;
     assert_eq!(missing.json()["result"]["isError"], true);
     assert!(text(&missing).contains("a.txt"));

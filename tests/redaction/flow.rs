@@ -101,7 +101,7 @@ async fn use_tools(system: &System, tokens: &Tokens, secrets: &mut Secrets) {
         ("get_snippet", name.clone()),
         ("list_snippets", json!({})),
         ("whoami", json!({})),
-        ("delete_snippet", name.clone()),
+        ("delete_snippet", json!({ "snippetname": name["snippetname"], "confirm": true })),
         ("get_snippet", name),
         ("save_snippet", no_name),
         ("save_snippet", json!({ "snippet": [SNIPPET] })),

@@ -2,6 +2,7 @@
 
 mod answer;
 mod arguments;
+mod confirmation;
 mod fault;
 mod handler;
 #[cfg(test)]
@@ -14,27 +15,31 @@ use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::{tool, tool_router};
 use shared::clock::Clock;
+use shared::seal::KeyRing;
 
 use crate::caller::{Caller, MayRead, MayWrite};
 use crate::snippets::owned::Snippets;
 use crate::snippets::{Condition, Deletion, Saving, SnippetName, SnippetText};
-use answer::{Answer, Deleted, Greeting, Saved, SnippetList, Who, WholeSnippet};
-use arguments::{ListSnippets, NamedSnippet, SaveSnippet};
+use answer::{Answer, Deleted, Greeting, Reply, Saved, SnippetList, Who, WholeSnippet};
+use arguments::{DeleteSnippet, ListSnippets, NamedSnippet, SaveSnippet};
+use confirmation::{Call, Confirmations, Consent, Dialogue, Loss};
 use fault::ToolFault;
 
 /// The snippet tools, with a greeting and a look at one's own session.
 #[derive(Debug)]
 pub struct SnippetTools {
     snippets: Snippets,
+    confirmations: Confirmations,
     clock: Arc<dyn Clock>,
     router: ToolRouter<Self>,
 }
 
 #[tool_router]
 impl SnippetTools {
-    /// Tools over `snippets`.
-    pub fn new(snippets: Snippets, clock: Arc<dyn Clock>) -> Self {
-        Self { snippets, clock, router: Self::tool_router() }
+    /// Tools over `snippets`; what they ask the user is sealed with `keys`.
+    pub fn new(snippets: Snippets, keys: &KeyRing, clock: Arc<dyn Clock>) -> Self {
+        let confirmations = Confirmations::new(keys, Arc::clone(&clock));
+        Self { snippets, confirmations, clock, router: Self::tool_router() }
     }
 
     #[tool(
@@ -54,8 +59,8 @@ impl SnippetTools {
 
     #[tool(
         title = "Save a snippet",
-        description = "Saves a text under a name for the signed-in user, and replaces the text that \
-            the name had before. Call list_snippets first if no text must be lost.",
+        description = "Saves a text under a name for the signed-in user. Where the name has another \
+            text already, the user must agree first that it is replaced.",
         output_schema = schema_for_output::<Saved>(),
         annotations(
             read_only_hint = false,
@@ -67,13 +72,29 @@ impl SnippetTools {
     async fn save_snippet(
         &self,
         permit: MayWrite,
+        dialogue: Dialogue,
         Parameters(arguments): Parameters<SaveSnippet>,
-    ) -> Result<Answer<Saved>, ToolFault> {
+    ) -> Result<Reply<Saved>, ToolFault> {
         let name = SnippetName::try_from(arguments.snippetname.as_str())?;
         let text = SnippetText::try_from(arguments.snippet)?;
-        match self.snippets.save(&permit, &name, &text, &Condition::Anything).await? {
-            Saving::Saved => Ok(Answer::saved(&name, &text)),
-            Saving::Conflict => Err(ToolFault::Changed(name)),
+        let confirmed = arguments.confirm;
+        let call = Call { dialogue: &dialogue, name: &name, text: Some(&text), confirmed };
+        let condition = match self.confirmations.consent(&call)? {
+            Consent::Everything => Condition::Anything,
+            Consent::Nothing => Condition::Nothing,
+            Consent::Loss(version) => Condition::Version(version),
+        };
+        if self.snippets.save(&permit, &name, &text, &condition).await? == Saving::Saved {
+            return Ok(Reply::Answer(Answer::saved(&name, &text)));
+        }
+        match self.snippets.at_stake(&permit, &name).await? {
+            // Nothing is lost. It may be what this very call wrote, if the answer to it was lost.
+            Some(there) if there.text == text => Ok(Reply::Answer(Answer::saved(&name, &text))),
+            Some(there) => {
+                let loss = Loss::by_replacement(&name, &there, &text);
+                Ok(Reply::Question(self.confirmations.ask(&call, loss, &there.version)?))
+            }
+            None => Err(ToolFault::Changed(name)),
         }
     }
 
@@ -126,7 +147,8 @@ impl SnippetTools {
 
     #[tool(
         title = "Delete a snippet",
-        description = "Deletes the snippet with a name, for good. There is no way to get it back.",
+        description = "Deletes the snippet with a name, for good, once the user has agreed. There is \
+            no way to get it back.",
         output_schema = schema_for_output::<Deleted>(),
         annotations(
             read_only_hint = false,
@@ -138,12 +160,20 @@ impl SnippetTools {
     async fn delete_snippet(
         &self,
         permit: MayWrite,
-        Parameters(arguments): Parameters<NamedSnippet>,
-    ) -> Result<Answer<Deleted>, ToolFault> {
+        dialogue: Dialogue,
+        Parameters(arguments): Parameters<DeleteSnippet>,
+    ) -> Result<Reply<Deleted>, ToolFault> {
         let name = SnippetName::try_from(arguments.snippetname.as_str())?;
-        match self.snippets.delete(&permit, &name, None).await? {
-            Deletion::Conflict => Err(ToolFault::Changed(name)),
-            Deletion::Deleted => Ok(Answer::deleted(&name)),
+        let confirmed = arguments.confirm;
+        let call = Call { dialogue: &dialogue, name: &name, text: None, confirmed };
+        let version = match self.confirmations.consent(&call)? {
+            Consent::Everything => None,
+            Consent::Loss(version) => Some(version),
+            Consent::Nothing => return self.ask_to_delete(&permit, &call).await,
+        };
+        match self.snippets.delete(&permit, &name, version.as_ref()).await? {
+            Deletion::Conflict => self.ask_to_delete(&permit, &call).await,
+            Deletion::Deleted => Ok(Reply::Answer(Answer::deleted(&name))),
             Deletion::NotFound => Err(ToolFault::NotFound(name)),
         }
     }
@@ -163,5 +193,21 @@ impl SnippetTools {
     #[expect(clippy::needless_pass_by_value, reason = "rmcp hands values to tools")]
     fn whoami(&self, caller: Caller) -> Answer<Who> {
         Answer::who(caller.session(), self.clock.now())
+    }
+}
+
+impl SnippetTools {
+    async fn ask_to_delete(
+        &self,
+        permit: &MayWrite,
+        call: &Call<'_>,
+    ) -> Result<Reply<Deleted>, ToolFault> {
+        match self.snippets.at_stake(permit, call.name).await? {
+            Some(there) => {
+                let loss = Loss::by_deletion(call.name, &there);
+                Ok(Reply::Question(self.confirmations.ask(call, loss, &there.version)?))
+            }
+            None => Err(ToolFault::NotFound(call.name.clone())),
+        }
     }
 }

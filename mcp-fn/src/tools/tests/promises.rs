@@ -52,14 +52,13 @@ async fn the_data_of_every_answer_has_all_that_its_schema_requires() {
     let server = TestServer::new();
     let token = server.sign_in("ann", BOTH).await;
     let listed = server.ask(&token, "tools/list", json!({})).await.json();
-    let named = json!({"snippetname": "a"});
 
     for (tool, arguments) in [
         ("hello_mcp", json!({})),
         ("save_snippet", json!({"snippetname": "a", "snippet": "text"})),
-        ("get_snippet", named.clone()),
+        ("get_snippet", json!({"snippetname": "a"})),
         ("list_snippets", json!({})),
-        ("delete_snippet", named),
+        ("delete_snippet", json!({"snippetname": "a", "confirm": true})),
         ("whoami", json!({})),
     ] {
         let tools = listed["result"]["tools"].as_array().unwrap();
