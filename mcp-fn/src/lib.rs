@@ -4,6 +4,7 @@ pub mod auth;
 pub mod caller;
 pub mod config;
 mod metadata;
+mod resources;
 pub mod snippets;
 #[cfg(test)]
 mod testing;

@@ -13,6 +13,7 @@ mod prompt;
 mod redirect_uri;
 mod registration;
 mod snippet_name;
+mod snippet_uri;
 mod storage_key;
 mod token;
 

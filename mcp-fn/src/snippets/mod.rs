@@ -2,6 +2,7 @@
 
 pub mod azure;
 pub mod owned;
+pub mod uri;
 
 use std::error::Error;
 use std::fmt::{self, Debug};

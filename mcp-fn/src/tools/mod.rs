@@ -18,6 +18,7 @@ use shared::clock::Clock;
 use shared::seal::KeyRing;
 
 use crate::caller::{Caller, MayRead, MayWrite};
+use crate::resources::SnippetResources;
 use crate::snippets::owned::Snippets;
 use crate::snippets::{Condition, Deletion, Saving, SnippetName, SnippetText};
 use answer::{Answer, Deleted, Greeting, Reply, Saved, SnippetList, Who, WholeSnippet};
@@ -25,10 +26,11 @@ use arguments::{DeleteSnippet, ListSnippets, NamedSnippet, SaveSnippet};
 use confirmation::{Call, Confirmations, Consent, Dialogue, Loss};
 use fault::ToolFault;
 
-/// The snippet tools, with a greeting and a look at one's own session.
+/// The snippet tools, with a greeting and a look at one's own session; and snippets as resources.
 #[derive(Debug)]
 pub struct SnippetTools {
     snippets: Snippets,
+    resources: SnippetResources,
     confirmations: Confirmations,
     clock: Arc<dyn Clock>,
     router: ToolRouter<Self>,
@@ -39,7 +41,8 @@ impl SnippetTools {
     /// Tools over `snippets`; what they ask the user is sealed with `keys`.
     pub fn new(snippets: Snippets, keys: &KeyRing, clock: Arc<dyn Clock>) -> Self {
         let confirmations = Confirmations::new(keys, Arc::clone(&clock));
-        Self { snippets, confirmations, clock, router: Self::tool_router() }
+        let resources = SnippetResources::new(snippets.clone());
+        Self { snippets, resources, confirmations, clock, router: Self::tool_router() }
     }
 
     #[tool(
