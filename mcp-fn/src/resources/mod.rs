@@ -11,6 +11,7 @@ use rmcp::model::{
 };
 
 use crate::caller::Caller;
+use crate::icons::Picture;
 use crate::snippets::owned::Snippets;
 use crate::snippets::uri::SnippetUri;
 use crate::snippets::{SnippetEntry, SnippetName, SnippetPage};
@@ -53,7 +54,8 @@ impl SnippetResources {
         let template = ResourceTemplate::new(SnippetUri::TEMPLATE, "snippet")
             .with_title("Snippet by name")
             .with_description("The text of the snippet with this name, as it was saved.")
-            .with_mime_type(MEDIA_TYPE);
+            .with_mime_type(MEDIA_TYPE)
+            .with_icons(Picture::Snippet.icons());
         ListResourceTemplatesResult::with_all_items(vec![template])
     }
 
@@ -107,6 +109,7 @@ fn resource(entry: SnippetEntry) -> Resource {
         .with_title(format!("Snippet {name}"))
         .with_mime_type(MEDIA_TYPE)
         .with_size(bytes)
+        .with_icons(Picture::Snippet.icons())
 }
 
 /// What the wanted name begins with, if it is the variable of our template.

@@ -14,6 +14,7 @@ use tracing::field::Empty;
 
 use super::SnippetTools;
 use crate::caller::Caller;
+use crate::icons::Picture;
 use crate::resources::SnippetResources;
 
 /// How long clients may keep what is the same for every user and changes with a deployment only,
@@ -43,11 +44,14 @@ const INSTRUCTIONS: &str = "Keeps named pieces of text (snippets) for the signed
 
 impl ServerHandler for SnippetTools {
     fn get_info(&self) -> ServerConfig {
-        let server = Implementation::new("remote-mcp-functions-rust", env!("CARGO_PKG_VERSION"));
+        let server = Implementation::new("remote-mcp-functions-rust", env!("CARGO_PKG_VERSION"))
+            .with_title("Remote MCP server")
+            .with_description("Keeps snippets of text for each signed-in user.")
+            .with_icons(Picture::Server.icons());
         let capabilities =
             ServerCapabilities::builder().enable_completions().enable_resources().enable_tools();
         ServerConfig::new(capabilities.build())
-            .with_server_info(server.with_title("Remote MCP server"))
+            .with_server_info(server)
             .with_instructions(INSTRUCTIONS)
     }
 

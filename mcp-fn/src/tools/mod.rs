@@ -18,6 +18,7 @@ use shared::clock::Clock;
 use shared::seal::KeyRing;
 
 use crate::caller::{Caller, MayRead, MayWrite};
+use crate::icons::Picture;
 use crate::resources::SnippetResources;
 use crate::snippets::owned::Snippets;
 use crate::snippets::{Condition, Deletion, Saving, SnippetName, SnippetText};
@@ -47,6 +48,7 @@ impl SnippetTools {
 
     #[tool(
         title = "Say hello",
+        icons = Picture::Greeting.icons(),
         description = "Says hello. Use it to see whether the connection to this server works.",
         output_schema = schema_for_output::<Greeting>(),
         annotations(
@@ -62,6 +64,7 @@ impl SnippetTools {
 
     #[tool(
         title = "Save a snippet",
+        icons = Picture::Save.icons(),
         description = "Saves a text under a name for the signed-in user. Where the name has another \
             text already, the user must agree first that it is replaced.",
         output_schema = schema_for_output::<Saved>(),
@@ -103,6 +106,7 @@ impl SnippetTools {
 
     #[tool(
         title = "Get a snippet",
+        icons = Picture::Snippet.icons(),
         description = "Gives the text that was saved under a name, exactly as it was saved.",
         output_schema = schema_for_output::<WholeSnippet>(),
         annotations(
@@ -126,6 +130,7 @@ impl SnippetTools {
 
     #[tool(
         title = "List snippets",
+        icons = Picture::List.icons(),
         description = "Lists the names and sizes of the user's snippets in the order of their names, \
             at most 100 in one answer. Where there are more, the answer has a cursor for the \
             next call.",
@@ -150,6 +155,7 @@ impl SnippetTools {
 
     #[tool(
         title = "Delete a snippet",
+        icons = Picture::Delete.icons(),
         description = "Deletes the snippet with a name, for good, once the user has agreed. There is \
             no way to get it back.",
         output_schema = schema_for_output::<Deleted>(),
@@ -183,6 +189,7 @@ impl SnippetTools {
 
     #[tool(
         title = "Who am I",
+        icons = Picture::Person.icons(),
         description = "Tells who is signed in, through which client, what the client may do, and \
             until when.",
         output_schema = schema_for_output::<Who>(),
