@@ -10,6 +10,7 @@ pub mod snippets;
 #[cfg(test)]
 mod testing;
 pub mod tools;
+pub mod trace_context;
 pub mod transport;
 
 use std::sync::Arc;

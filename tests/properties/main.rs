@@ -16,6 +16,7 @@ mod snippet_name;
 mod snippet_uri;
 mod storage_key;
 mod token;
+mod trace_context;
 
 use proptest::prelude::ProptestConfig;
 

@@ -2,6 +2,7 @@
 
 mod confirmation;
 mod promises;
+mod trace;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
