@@ -1,7 +1,6 @@
 //! Why a resource was not given, as an error of the protocol.
 
 use rmcp::ErrorData;
-use serde_json::json;
 use shared::telemetry::ErrorChain;
 
 use crate::caller::MissingScope;
@@ -21,7 +20,7 @@ pub(crate) enum ResourceFault {
     NotCompletable,
     /// The caller has no snippet with this URI, whoever else may have one.
     #[error("there is no such resource")]
-    NotFound(String),
+    NotFound,
     /// The store failed, which is not the caller's doing.
     #[error("snippets cannot be reached right now; try again in a moment")]
     Store(#[from] SnippetStoreError),
@@ -38,10 +37,9 @@ impl From<ResourceFault> for ErrorData {
                 Self::invalid_params(says, None)
             }
             ResourceFault::MissingScope(missing) => missing.into(),
-            // rmcp makes -32602 of it for clients of 2026-07-28.
-            ResourceFault::NotFound(uri) => {
-                Self::resource_not_found(says, Some(json!({ "uri": uri })))
-            }
+            // rmcp makes -32602 of it for clients of 2026-07-28. It also logs each error whole, so
+            // the URI, which the client knows, stays out.
+            ResourceFault::NotFound => Self::resource_not_found(says, None),
             ResourceFault::Store(error) => {
                 tracing::error!(error = %ErrorChain(&error), "snippets cannot be reached");
                 Self::internal_error(says, None)

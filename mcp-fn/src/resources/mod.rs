@@ -69,9 +69,9 @@ impl SnippetResources {
         uri: &str,
     ) -> Result<ReadResourceResult, ResourceFault> {
         let permit = caller.permit_read()?;
-        let not_found = || ResourceFault::NotFound(uri.to_owned());
-        let address = SnippetUri::try_from(uri).map_err(|_| not_found())?;
-        let snippet = self.0.find(&permit, address.name()).await?.ok_or_else(not_found)?;
+        let address = SnippetUri::try_from(uri).map_err(|_| ResourceFault::NotFound)?;
+        let found = self.0.find(&permit, address.name()).await?;
+        let snippet = found.ok_or(ResourceFault::NotFound)?;
         let text = ResourceContents::text(snippet.text.as_str(), address.to_string());
         Ok(ReadResourceResult::new(vec![text.with_mime_type(MEDIA_TYPE)]))
     }
