@@ -47,7 +47,7 @@ impl Blobs {
             }
             self.0.insert(name.to_owned(), request.body.clone());
             return Answer::new(201)
-                .with("etag", &self::etag(&request.body))
+                .with("etag", self::etag(&request.body))
                 .with("last-modified", MODIFIED);
         }
         let (Some(text), Some(etag)) = (present, etag) else {

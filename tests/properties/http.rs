@@ -28,12 +28,13 @@ fn messages() -> impl Strategy<Value = Value> {
     let arguments = hash_map("(snippetname|snippet|cursor|confirm|[a-z]{0,6})", any_json(), 0..4);
     let call = (tool, arguments)
         .prop_map(|(name, arguments)| json!({ "name": name, "arguments": arguments }));
-    let named = json!({ "name": "delete_snippet", "arguments": { "snippetname": "a" } });
-    let answer = (any_json(), any_json()).prop_map(move |(state, answer)| {
-        let mut call = named.clone();
-        call["requestState"] = state;
-        call["inputResponses"] = json!({ "confirmation": answer });
-        call
+    let answer = (any_json(), any_json()).prop_map(|(state, answer)| {
+        json!({
+            "name": "delete_snippet",
+            "arguments": { "snippetname": "a" },
+            "requestState": state,
+            "inputResponses": { "confirmation": answer },
+        })
     });
     let address = "(snippet://)?[a-z%./?#]{0,6}".prop_map(|uri| json!({ "uri": uri }));
     let params = prop_oneof![call, answer, address, any_json()];

@@ -1,5 +1,6 @@
 //! Addresses of snippets as resources (RFC 3986, RFC 6570).
 
+use data_encoding::HEXUPPER;
 use mcp_fn::snippets::SnippetName;
 use mcp_fn::snippets::uri::SnippetUri;
 use proptest::prelude::*;
@@ -29,18 +30,19 @@ proptest! {
     fn an_escaped_character_is_the_character(
         characters in prop::collection::vec(("[a-zA-Z0-9._-]", any::<bool>(), any::<bool>()), 1..40),
     ) {
-        let (mut plain, mut escaped) = (String::new(), String::from("snippet://"));
-        for (character, is_escaped, is_upper) in characters {
-            plain.push_str(&character);
+        let plain: String = characters.iter().map(|(character, ..)| character.as_str()).collect();
+        let written = characters.into_iter().map(|(character, is_escaped, is_upper)| {
+            let escaped = format!("%{}", HEXUPPER.encode(character.as_bytes()));
             match (is_escaped, is_upper) {
-                (false, _) => escaped.push_str(&character),
-                (true, true) => escaped.push_str(&format!("%{:02X}", character.as_bytes()[0])),
-                (true, false) => escaped.push_str(&format!("%{:02x}", character.as_bytes()[0])),
+                (false, _) => character,
+                (true, true) => escaped,
+                (true, false) => escaped.to_lowercase(),
             }
-        }
+        });
+        let address = format!("snippet://{}", written.collect::<String>());
 
         let name = SnippetName::try_from(plain.as_str()).unwrap();
-        prop_assert_eq!(named_by(&escaped), Some(name));
+        prop_assert_eq!(named_by(&address), Some(name));
     }
 
     #[test]
