@@ -143,7 +143,7 @@ impl Client {
 
     /// Leaves no snippet behind.
     pub(super) async fn delete(&self, name: &str) -> Seen<()> {
-        self.call("delete_snippet", json!({ "snippetname": name })).await?;
+        self.call("delete_snippet", json!({ "snippetname": name, "confirm": true })).await?;
         Ok(((), format!("snippet {name}")))
     }
 

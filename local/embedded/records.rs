@@ -11,7 +11,7 @@ use super::{EmbeddedStore, Fault, Outcome};
 
 type RowKey = (&'static str, &'static str);
 type Row = (StoredVersion, Columns<'static>);
-type StoredVersion = (u64, u64);
+pub(super) type StoredVersion = (u64, u64);
 type Columns<'a> = Vec<(&'a str, &'a [u8])>;
 type ReadTable = redb::ReadOnlyTable<RowKey, Row>;
 
@@ -217,7 +217,7 @@ fn versioned((version, columns): (StoredVersion, Columns<'_>)) -> Versioned {
     Versioned { record, version: tag(version) }
 }
 
-fn tag((epoch, write): StoredVersion) -> Version {
+pub(super) fn tag((epoch, write): StoredVersion) -> Version {
     Version::new(format!("{epoch}-{write}"))
 }
 

@@ -2,16 +2,24 @@
 
 use async_trait::async_trait;
 use mcp_fn::snippets::{
-    Deletion, SnippetEntry, SnippetName, SnippetPage, SnippetStore, SnippetStoreError, SnippetText,
+    Condition, Deletion, Saving, Snippet, SnippetEntry, SnippetName, SnippetPage, SnippetStore,
+    SnippetStoreError, SnippetText,
 };
-use redb::{ReadTransaction, TableDefinition, TableError};
-use shared::storage::Key;
+use redb::{ReadTransaction, ReadableTable, TableDefinition, TableError};
+use shared::storage::{Key, Version};
 
+use super::records::{StoredVersion, tag};
 use super::{EmbeddedStore, Fault, Outcome};
 
 type SnippetKey = (&'static str, &'static str);
 
 const SNIPPETS: TableDefinition<'_, SnippetKey, &str> = TableDefinition::new("snippets");
+const VERSIONS: TableDefinition<'_, SnippetKey, StoredVersion> =
+    TableDefinition::new("snippet_versions");
+
+/// Of a text that was saved when texts had no versions; no write gives it.
+const BEFORE_VERSIONS: StoredVersion = (0, 0);
+
 const PAGE: usize = 100;
 
 #[async_trait]
@@ -21,13 +29,27 @@ impl SnippetStore for EmbeddedStore {
         owner: &Key,
         name: &SnippetName,
         text: &SnippetText,
-    ) -> Result<(), SnippetStoreError> {
+        condition: &Condition,
+    ) -> Result<Saving, SnippetStoreError> {
         let (owner, name, text) = (owner.clone(), name.clone(), text.clone());
+        let condition = condition.clone();
         let put = self.run(move |inner| {
             inner.write(|change| {
-                let mut table = change.writing.open_table(SNIPPETS)?;
-                table.insert((owner.as_str(), name.as_str()), text.as_str())?;
-                Ok(Outcome::Commit(()))
+                let mut texts = change.writing.open_table(SNIPPETS)?;
+                let mut versions = change.writing.open_table(VERSIONS)?;
+                let key = (owner.as_str(), name.as_str());
+                let present = look_up(&texts, Some(&versions), key)?.map(|(_, version)| version);
+                let fulfilled = match condition {
+                    Condition::Anything => true,
+                    Condition::Nothing => present.is_none(),
+                    Condition::Version(version) => present.as_ref() == Some(&version),
+                };
+                if !fulfilled {
+                    return Ok(Outcome::Leave(Saving::Conflict));
+                }
+                texts.insert(key, text.as_str())?;
+                versions.insert(key, change.next_version())?;
+                Ok(Outcome::Commit(Saving::Saved))
             })
         });
         Ok(put.await?)
@@ -37,18 +59,22 @@ impl SnippetStore for EmbeddedStore {
         &self,
         owner: &Key,
         name: &SnippetName,
-    ) -> Result<Option<SnippetText>, SnippetStoreError> {
+    ) -> Result<Option<Snippet>, SnippetStoreError> {
         let (owner, name) = (owner.clone(), name.clone());
         let found = self.run(move |inner| {
             inner.read(|transaction| {
-                let Some(table) = look_into(transaction)? else {
+                let Some(texts) = look_into(transaction, SNIPPETS)? else {
                     return Ok(None);
                 };
-                let found = table.get((owner.as_str(), name.as_str()))?;
-                Ok(found.map(|text| text.value().to_owned()))
+                let versions = look_into(transaction, VERSIONS)?;
+                look_up(&texts, versions.as_ref(), (owner.as_str(), name.as_str()))
             })
         });
-        found.await?.map(SnippetText::try_from).transpose().map_err(SnippetStoreError::new)
+        let Some((text, version)) = found.await? else {
+            return Ok(None);
+        };
+        let text = SnippetText::try_from(text).map_err(SnippetStoreError::new)?;
+        Ok(Some(Snippet { text, version }))
     }
 
     async fn list(
@@ -60,42 +86,74 @@ impl SnippetStore for EmbeddedStore {
         let listed = self.run(move |inner| {
             inner.read(|transaction| {
                 let first = from.as_ref().map_or("", SnippetName::as_str);
-                look_into(transaction)?
+                look_into(transaction, SNIPPETS)?
                     .map_or_else(|| Ok(Vec::new()), |table| entries(&table, &owner, first))
             })
         });
         page(listed.await?).map_err(SnippetStoreError::new)
     }
 
-    async fn delete(&self, owner: &Key, name: &SnippetName) -> Result<Deletion, SnippetStoreError> {
-        let (owner, name) = (owner.clone(), name.clone());
+    async fn delete(
+        &self,
+        owner: &Key,
+        name: &SnippetName,
+        version: Option<&Version>,
+    ) -> Result<Deletion, SnippetStoreError> {
+        let (owner, name, version) = (owner.clone(), name.clone(), version.cloned());
         let deleted = self.run(move |inner| {
             inner.write(|change| {
-                let mut table = change.writing.open_table(SNIPPETS)?;
-                let removed = table.remove((owner.as_str(), name.as_str()))?;
-                Ok(match removed {
-                    Some(_) => Outcome::Commit(Deletion::Deleted),
-                    None => Outcome::Leave(Deletion::NotFound),
-                })
+                let mut texts = change.writing.open_table(SNIPPETS)?;
+                let mut versions = change.writing.open_table(VERSIONS)?;
+                let key = (owner.as_str(), name.as_str());
+                let Some((_, present)) = look_up(&texts, Some(&versions), key)? else {
+                    return Ok(Outcome::Leave(Deletion::NotFound));
+                };
+                if version.is_some_and(|version| version != present) {
+                    return Ok(Outcome::Leave(Deletion::Conflict));
+                }
+                texts.remove(key)?;
+                versions.remove(key)?;
+                Ok(Outcome::Commit(Deletion::Deleted))
             })
         });
         Ok(deleted.await?)
     }
 }
 
-type Table = redb::ReadOnlyTable<SnippetKey, &'static str>;
+type ReadTable<V> = redb::ReadOnlyTable<SnippetKey, V>;
 
 /// The table, once there has been a snippet.
-fn look_into(transaction: &ReadTransaction) -> Result<Option<Table>, redb::Error> {
-    match transaction.open_table(SNIPPETS) {
+fn look_into<V: redb::Value + 'static>(
+    transaction: &ReadTransaction,
+    table: TableDefinition<'_, SnippetKey, V>,
+) -> Result<Option<ReadTable<V>>, redb::Error> {
+    match transaction.open_table(table) {
         Ok(table) => Ok(Some(table)),
         Err(TableError::TableDoesNotExist(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
 
+/// The text under `key` with its version, if there is one.
+fn look_up(
+    texts: &impl ReadableTable<SnippetKey, &'static str>,
+    versions: Option<&impl ReadableTable<SnippetKey, StoredVersion>>,
+    key: (&str, &str),
+) -> Result<Option<(String, Version)>, redb::Error> {
+    let Some(text) = texts.get(key)? else {
+        return Ok(None);
+    };
+    let version = versions.map(|versions| versions.get(key)).transpose()?.flatten();
+    let version = version.map_or(BEFORE_VERSIONS, |version| version.value());
+    Ok(Some((text.value().to_owned(), tag(version))))
+}
+
 /// The owner's names from `first` on with their lengths: a page and the first of the next.
-fn entries(table: &Table, owner: &Key, first: &str) -> Result<Vec<(String, u64)>, redb::Error> {
+fn entries(
+    table: &ReadTable<&'static str>,
+    owner: &Key,
+    first: &str,
+) -> Result<Vec<(String, u64)>, redb::Error> {
     let mut entries = Vec::new();
     for entry in table.range((owner.as_str(), first)..)?.take(PAGE + 1) {
         let (key, text) = entry?;
@@ -127,75 +185,24 @@ impl From<Fault> for SnippetStoreError {
 mod tests {
     use super::*;
 
-    const ANN: Key = Key::word("ann");
-    const BEN: Key = Key::word("ben");
-
-    fn name(text: &str) -> SnippetName {
-        SnippetName::try_from(text).unwrap()
-    }
-
-    fn text(text: &str) -> SnippetText {
-        SnippetText::try_from(text.to_owned()).unwrap()
-    }
-
     #[tokio::test]
-    async fn a_snippet_is_its_owners_alone() {
+    async fn a_text_that_was_saved_before_there_were_versions_has_one_too() {
         let store = EmbeddedStore::in_memory().unwrap();
-        store.put(&ANN, &name("n"), &text("of ann")).await.unwrap();
-        store.put(&BEN, &name("n"), &text("of ben")).await.unwrap();
+        let (owner, name) = (Key::word("ann"), SnippetName::try_from("n").unwrap());
+        let old = store.inner.write(|change| {
+            let mut texts = change.writing.open_table(SNIPPETS)?;
+            texts.insert((owner.as_str(), name.as_str()), "old")?;
+            Ok(Outcome::Commit(()))
+        });
+        old.unwrap();
 
-        let deleted = store.delete(&BEN, &name("n")).await.unwrap();
+        let found = store.get(&owner, &name).await.unwrap().unwrap();
+        let text = SnippetText::try_from("new".to_owned()).unwrap();
+        let condition = Condition::Version(found.version);
+        let first = store.put(&owner, &name, &text, &condition).await.unwrap();
+        let second = store.put(&owner, &name, &text, &condition).await.unwrap();
 
-        assert_eq!(deleted, Deletion::Deleted);
-        assert_eq!(store.get(&ANN, &name("n")).await.unwrap(), Some(text("of ann")));
-        assert_eq!(store.get(&BEN, &name("n")).await.unwrap(), None);
-        assert_eq!(store.list(&BEN, None).await.unwrap(), SnippetPage::default());
-    }
-
-    #[tokio::test]
-    async fn a_new_text_takes_the_place_of_the_one_before() {
-        let store = EmbeddedStore::in_memory().unwrap();
-        store.put(&ANN, &name("n"), &text("one")).await.unwrap();
-
-        store.put(&ANN, &name("n"), &text("two: \u{e9}\u{0}")).await.unwrap();
-
-        assert_eq!(store.get(&ANN, &name("n")).await.unwrap(), Some(text("two: \u{e9}\u{0}")));
-        assert_eq!(store.list(&ANN, None).await.unwrap().snippets[0].bytes, 8);
-    }
-
-    #[tokio::test]
-    async fn absence_is_an_answer() {
-        let store = EmbeddedStore::in_memory().unwrap();
-
-        assert_eq!(store.get(&ANN, &name("n")).await.unwrap(), None);
-        assert_eq!(store.delete(&ANN, &name("n")).await.unwrap(), Deletion::NotFound);
-        assert_eq!(store.list(&ANN, None).await.unwrap(), SnippetPage::default());
-    }
-
-    #[tokio::test]
-    async fn a_list_comes_in_pages_of_100_in_the_order_of_names() {
-        let store = EmbeddedStore::in_memory().unwrap();
-        for number in (0..201).rev() {
-            store.put(&ANN, &name(&format!("n{number:03}")), &text("t")).await.unwrap();
-        }
-
-        let mut names = Vec::new();
-        let mut from = None;
-        let mut pages = 0;
-        loop {
-            let page = store.list(&ANN, from.as_ref()).await.unwrap();
-            names.extend(page.snippets.into_iter().map(|entry| entry.name));
-            pages += 1;
-            from = page.next;
-            if from.is_none() {
-                break;
-            }
-        }
-
-        assert_eq!(pages, 3);
-        assert_eq!(
-            names,
-            (0..201).map(|number| name(&format!("n{number:03}"))).collect::<Vec<_>>()
-        );
+        assert_eq!(found.text.as_str(), "old");
+        assert_eq!((first, second), (Saving::Saved, Saving::Conflict));
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use http::request::Parts;
 use rmcp::ErrorData;
 use rmcp::handler::server::common::{AsRequestContext, FromContextPart};
+use rmcp::model::Extensions;
 use shared::deadline::Deadline;
 use shared::scope::{Scope, Scopes};
 use shared::session::Session;
@@ -24,6 +25,16 @@ impl Caller {
     /// The caller behind `session`, who has not asked for anything yet.
     pub(crate) fn new(session: Arc<Session>) -> Self {
         Self { session, deadline: Deadline::current(), missing: Arc::default() }
+    }
+
+    /// The caller of the request with these extensions.
+    ///
+    /// # Errors
+    /// The request did not come through the bearer layer.
+    pub fn of(extensions: &Extensions) -> Result<Self, ErrorData> {
+        let parts = extensions.get::<Parts>();
+        let caller = parts.and_then(|parts| parts.extensions.get::<Self>());
+        caller.cloned().ok_or_else(|| ErrorData::internal_error("nobody signed in", None))
     }
 
     /// The session.
@@ -65,9 +76,7 @@ impl Caller {
 
 impl<C: AsRequestContext> FromContextPart<C> for Caller {
     fn from_context_part(context: &mut C) -> Result<Self, ErrorData> {
-        let parts = context.as_request_context().extensions.get::<Parts>();
-        let caller = parts.and_then(|parts| parts.extensions.get::<Self>());
-        caller.cloned().ok_or_else(|| ErrorData::internal_error("nobody signed in", None))
+        Self::of(&context.as_request_context().extensions)
     }
 }
 

@@ -3,11 +3,14 @@
 pub mod auth;
 pub mod caller;
 pub mod config;
+mod icons;
 mod metadata;
+mod resources;
 pub mod snippets;
 #[cfg(test)]
 mod testing;
 pub mod tools;
+pub mod trace_context;
 pub mod transport;
 
 use std::sync::Arc;
@@ -45,8 +48,8 @@ pub struct Doors {
 
 /// The whole app: the snippet tools over `snippets`, behind tokens of `config`.
 pub fn router(config: &Config, doors: Doors, snippets: Arc<dyn SnippetStore>) -> Router {
-    let tools = SnippetTools::new(Snippets::new(snippets), Arc::clone(&doors.clock));
-    server(config, doors, tools)
+    let (snippets, clock) = (Snippets::new(snippets), Arc::clone(&doors.clock));
+    server(config, doors, SnippetTools::new(snippets, &config.session_keys, clock))
 }
 
 /// Any MCP handler behind our bearer layer and on our transports, with the metadata that leads

@@ -5,7 +5,11 @@
 #[macro_use]
 #[path = "../storage/contract.rs"]
 mod contract;
+#[macro_use]
+#[path = "../storage/snippets.rs"]
 mod snippets;
+
+mod blobs;
 mod tables;
 
 use shared::azure::{Azure, AzureIdentity, StorageEndpoint, StorageService, http_client};

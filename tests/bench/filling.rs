@@ -6,7 +6,7 @@ use futures::future::join_all;
 use local::azure::AzureAccount;
 use local::say;
 use mcp_fn::snippets::azure::AzureBlobs;
-use mcp_fn::snippets::{SnippetName, SnippetStore, SnippetText};
+use mcp_fn::snippets::{Condition, Saving, SnippetName, SnippetStore, SnippetText};
 use shared::azure::{Azure, AzureIdentity, http_client};
 use shared::clock::Clock;
 use shared::secret::random_bytes;
@@ -87,7 +87,9 @@ impl Filling {
         let name = format!("n{:03}", number % SNIPPETS_OF_EACH);
         let name = SnippetName::try_from(name.as_str()).unwrap();
         let text = SnippetText::try_from("text ".repeat(40)).unwrap();
-        self.snippets.put(&owner(number / SNIPPETS_OF_EACH), &name, &text).await.unwrap();
+        let owner = owner(number / SNIPPETS_OF_EACH);
+        let saving = self.snippets.put(&owner, &name, &text, &Condition::Anything).await.unwrap();
+        assert_eq!(saving, Saving::Saved);
     }
 
     fn session(&self, number: usize) -> Address {

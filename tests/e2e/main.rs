@@ -12,6 +12,7 @@ mod authorization;
 mod callback;
 mod client;
 mod clients;
+mod confirmation;
 mod consent;
 mod document_server;
 mod documents;

@@ -70,12 +70,13 @@ async fn a_session_reaches_every_tool() {
     assert_eq!(names.len(), 6, "{names:?}");
     assert_eq!(text(&call("hello_mcp", json!({})).await), "Hello I am MCPTool!");
     call("save_snippet", json!({"snippetname": "a.txt", "snippet": "caf\u{e9} \u{1f980}"})).await;
-    call("save_snippet", json!({"snippetname": "a.txt", "snippet": "second"})).await;
+    call("save_snippet", json!({"snippetname": "a.txt", "snippet": "second", "confirm": true}))
+        .await;
     call("save_snippet", json!({"snippetname": "B-2", "snippet": ""})).await;
     assert_eq!(text(&call("get_snippet", json!({"snippetname": "a.txt"})).await), "second");
     let listed = structured(&call("list_snippets", json!({})).await);
     assert_eq!(listed["snippets"].as_array().unwrap().len(), 2, "{listed}");
-    call("delete_snippet", json!({"snippetname": "a.txt"})).await;
+    call("delete_snippet", json!({"snippetname": "a.txt", "confirm": true})).await;
     let missing = call("get_snippet", json!({"snippetname": "a.txt"})).await;
     assert_eq!(missing.json()["result"]["isError"], true);
     assert!(text(&missing).contains("a.txt"));
@@ -104,6 +105,47 @@ async fn nobody_reads_or_deletes_the_snippets_of_another_user() {
     system.call(&bob, "save_snippet", json!({"snippetname": "secret", "snippet": "y"})).await;
 
     assert_eq!(text(&system.call(&alice, "get_snippet", name).await), "x");
+}
+
+#[tokio::test]
+async fn snippets_are_resources_of_their_user_alone() {
+    let system = System::start().await;
+    let client = system.client("App").await;
+    let alice = system.sign_in(&client).await.access_token;
+    let code = Browser::new().code_as(&system, &client, "bob").await;
+    let bob = system.redeem(&client, &code).await.tokens().access_token;
+    for number in 0..101 {
+        let snippet = json!({ "snippetname": format!("n{number:03}."), "snippet": "of alice" });
+        system.call(&alice, "save_snippet", snippet).await;
+    }
+    let uri = json!({ "uri": "snippet://n100." });
+    let complete = json!({
+        "ref": { "type": "ref/resource", "uri": "snippet://{name}" },
+        "argument": { "name": "name", "value": "n0" },
+    });
+    let ask = |token: String, method: &'static str, params: Value| {
+        let system = &system;
+        async move { system.mcp(&token, method, params).await.json()["result"].clone() }
+    };
+
+    let first = ask(alice.clone(), "resources/list", json!({})).await;
+    let cursor = json!({ "cursor": first["nextCursor"] });
+    let last = ask(alice.clone(), "resources/list", cursor).await;
+    let read = ask(alice.clone(), "resources/read", uri.clone()).await;
+    let completed = ask(alice.clone(), "completion/complete", complete.clone()).await;
+    let listed_by_bob = ask(bob.clone(), "resources/list", json!({})).await;
+    let completed_for_bob = ask(bob.clone(), "completion/complete", complete).await;
+    let read_by_bob = system.mcp(&bob, "resources/read", uri).await.json();
+
+    assert_eq!(first["resources"].as_array().unwrap().len(), 100);
+    assert_eq!(last["resources"].as_array().unwrap().len(), 1);
+    assert_eq!(last["resources"][0]["uri"], "snippet://n100.");
+    assert_eq!(read["contents"][0]["text"], "of alice");
+    assert_eq!(completed["completion"]["values"].as_array().unwrap().len(), 100);
+    assert_eq!(completed["completion"]["hasMore"], false);
+    assert_eq!(listed_by_bob["resources"], json!([]));
+    assert_eq!(completed_for_bob["completion"]["values"], json!([]));
+    assert_eq!(read_by_bob["error"]["code"], -32002, "{read_by_bob}");
 }
 
 #[tokio::test]

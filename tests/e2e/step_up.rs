@@ -30,6 +30,10 @@ async fn a_token_with_too_little_is_told_all_that_is_needed_and_a_new_consent_gi
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     let scope = needed(refused.header("www-authenticate").unwrap());
     assert_eq!(scope, BOTH);
+    let delete = json!({ "snippetname": "a", "confirm": true });
+    let refused = system.call(&first.access_token, "delete_snippet", delete).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert_eq!(needed(refused.header("www-authenticate").unwrap()), BOTH);
     let authorization: Url = client.authorization_with(&system, &[("scope", &scope)]);
     let page = browser.open(browser.open(&authorization).await.location()).await;
     let callback = browser.sign_in(&browser.allow(&system, &authorization).await).await;
@@ -40,6 +44,9 @@ async fn a_token_with_too_little_is_told_all_that_is_needed_and_a_new_consent_gi
     assert_eq!((first.scope.as_str(), second.scope.as_str()), (READ, BOTH));
     let saved = system.call(&second.access_token, "save_snippet", save).await;
     assert_eq!(saved.status, StatusCode::OK);
+    let uri = json!({ "uri": "snippet://a" });
+    let read = system.mcp(&first.access_token, "resources/read", uri).await;
+    assert_eq!(read.json()["result"]["contents"][0]["text"], "b");
     // The user allowed the first one too, and it goes on with what it has.
     system.refresh(&client, &first.refresh_token).await.tokens();
     let narrower = [

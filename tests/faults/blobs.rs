@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use shared::azure::StorageService;
+use shared::storage::Key;
 
 use crate::account::Service;
 use crate::http::{Answer, Request};
 
 const MODIFIED: &str = "Wed, 25 Nov 2026 12:00:00 GMT";
 
-/// The blobs of the container, by name.
+/// The blobs of the container, by name. The entity tag of a blob is made of its text.
 #[derive(Debug, Default)]
 pub(crate) struct Blobs(pub(crate) BTreeMap<String, Vec<u8>>);
 
@@ -34,22 +35,40 @@ impl Blobs {
     }
 
     fn at(&mut self, name: &str, request: &Request) -> Answer {
+        let present = self.0.get(name).cloned();
+        let etag = present.as_deref().map(etag);
+        let lost = request.header("if-match").is_some_and(|wanted| etag.as_deref() != Some(wanted));
         if request.method == "PUT" {
+            if present.is_some() && request.header("if-none-match").is_some() {
+                return Self::refusal(409, "BlobAlreadyExists");
+            }
+            if lost {
+                return Self::refusal(412, "ConditionNotMet");
+            }
             self.0.insert(name.to_owned(), request.body.clone());
-            return Answer::new(201).with("etag", "\"0x1\"").with("last-modified", MODIFIED);
+            return Answer::new(201)
+                .with("etag", self::etag(&request.body))
+                .with("last-modified", MODIFIED);
         }
-        let Some(text) = self.0.get(name).cloned() else {
+        let (Some(text), Some(etag)) = (present, etag) else {
             return Self::refusal(404, "BlobNotFound");
         };
         if request.method == "DELETE" {
+            if lost {
+                return Self::refusal(412, "ConditionNotMet");
+            }
             self.0.remove(name);
             return Answer::new(202);
         }
         Answer::new(200)
-            .with("etag", "\"0x1\"")
+            .with("etag", &etag)
             .with("last-modified", MODIFIED)
             .body("text/plain; charset=utf-8", text)
     }
+}
+
+fn etag(text: &[u8]) -> String {
+    format!("\"{}\"", Key::digest("etag", &[text]).as_str())
 }
 
 impl Service for Blobs {

@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use mcp_fn::snippets::azure::AzureBlobs;
-use mcp_fn::snippets::{Deletion, SnippetName, SnippetStore, SnippetText};
+use mcp_fn::snippets::{Condition, Deletion, Saving, SnippetName, SnippetStore, SnippetText};
 use shared::azure::Patience;
 use shared::storage::Key;
 use std::time::Duration;
@@ -41,18 +41,19 @@ impl Snippets {
         let (owner, there) = (Key::word("owner"), SnippetName::try_from("there").unwrap());
         let blobs = &self.blobs;
         let outcome = match verb {
-            Verb::Delete => blobs.delete(&owner, &there).await.map(|deletion| {
+            Verb::Delete => blobs.delete(&owner, &there, None).await.map(|deletion| {
                 assert_eq!(deletion, Deletion::Deleted);
             }),
             Verb::Get => blobs.get(&owner, &there).await.map(|found| {
-                assert_eq!(found.unwrap().as_str(), "old text");
+                assert_eq!(found.unwrap().text.as_str(), "old text");
             }),
             Verb::List => blobs.list(&owner, None).await.map(|page| {
                 assert_eq!(page.snippets.len(), 1);
             }),
             Verb::Put => {
                 let text = SnippetText::try_from("new text".to_owned()).unwrap();
-                blobs.put(&owner, &there, &text).await
+                let put = blobs.put(&owner, &there, &text, &Condition::Anything).await;
+                put.map(|saving| assert_eq!(saving, Saving::Saved))
             }
         };
         outcome.map_err(|error| std::error::Error::source(&error).unwrap().to_string())
@@ -89,6 +90,24 @@ async fn one_fault_is_bettered_by_a_second_try_where_twice_is_as_once() {
         assert_eq!(snippets.sent(), 2, "{case}");
         let text: &[u8] = if verb == Verb::Put { b"new text" } else { b"old text" };
         assert_eq!(snippets.text().unwrap(), text, "{case}");
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_text_whose_answer_was_lost_is_met_by_its_second_try() {
+    join_all(PASSING.map(async |fault| {
+        let snippets = Snippets::open(patience(fault)).await;
+        snippets.account.break_once(fault, Work::Done);
+        let (owner, new) = (Key::word("owner"), SnippetName::try_from("new").unwrap());
+        let text = SnippetText::try_from("new text".to_owned()).unwrap();
+
+        let saving = snippets.blobs.put(&owner, &new, &text, &Condition::Nothing).await;
+
+        assert_eq!(saving.unwrap(), Saving::Conflict, "{fault:?}");
+        assert_eq!(snippets.sent(), 2, "{fault:?}");
+        let found = snippets.blobs.get(&owner, &new).await.unwrap().unwrap();
+        assert_eq!(found.text, text, "{fault:?}");
     }))
     .await;
 }

@@ -95,12 +95,16 @@ fn setting(name: &str) -> String {
     ProcessEnv.get(name).unwrap_or_else(|| panic!("{name} is not set: is Azurite there?"))
 }
 
-/// Writes a session for each user, as oauth-fn does.
-async fn sessions(name: &str, keys: &KeyRing) -> Vec<String> {
+fn tables() -> AzureTables {
     let mut settings = Settings::new(&ProcessEnv);
     let endpoint = StorageEndpoint::read(&mut settings, "AZURITE_TABLES", StorageService::Table);
     let azure = Azure::new(&AzureIdentity::Developer, http_client().unwrap()).unwrap();
-    let records = AzureTables::new(&azure, endpoint.unwrap());
+    AzureTables::new(&azure, endpoint.unwrap())
+}
+
+/// Writes a session for each user, as oauth-fn does.
+async fn sessions(name: &str, keys: &KeyRing) -> Vec<String> {
+    let records = tables();
     let expires_at = SystemClock.now().plus(Duration::from_hours(1));
     let week = ExpiryWeek::of(expires_at);
     records.create_table(&week.table()).await.unwrap();

@@ -22,13 +22,22 @@ fn versions() -> impl Strategy<Value = Option<HeaderValue>> {
 /// Messages that are right in some parts.
 fn messages() -> impl Strategy<Value = Value> {
     let method = "(initialize|ping|tools/list|tools/call|server/discover|notifications/initialized|\
-                  resources/list|prompts/get|[a-z/]{0,12})";
+                  resources/list|resources/read|completion/complete|prompts/get|[a-z/]{0,12})";
     let tool =
         "(hello_mcp|save_snippet|get_snippet|list_snippets|delete_snippet|whoami|[a-z]{0,9})";
-    let arguments = hash_map("(snippetname|snippet|cursor|[a-z]{0,6})", any_json(), 0..4);
+    let arguments = hash_map("(snippetname|snippet|cursor|confirm|[a-z]{0,6})", any_json(), 0..4);
     let call = (tool, arguments)
         .prop_map(|(name, arguments)| json!({ "name": name, "arguments": arguments }));
-    let params = prop_oneof![call, any_json()];
+    let answer = (any_json(), any_json()).prop_map(|(state, answer)| {
+        json!({
+            "name": "delete_snippet",
+            "arguments": { "snippetname": "a" },
+            "requestState": state,
+            "inputResponses": { "confirmation": answer },
+        })
+    });
+    let address = "(snippet://)?[a-z%./?#]{0,6}".prop_map(|uri| json!({ "uri": uri }));
+    let params = prop_oneof![call, answer, address, any_json()];
     let id = prop_oneof![Just(json!(1)), any_json()];
     (prop_oneof![Just(json!("2.0")), any_json()], id, method, params).prop_map(
         |(version, id, method, params)| {

@@ -13,8 +13,10 @@ mod prompt;
 mod redirect_uri;
 mod registration;
 mod snippet_name;
+mod snippet_uri;
 mod storage_key;
 mod token;
+mod trace_context;
 
 use proptest::prelude::ProptestConfig;
 

@@ -94,10 +94,12 @@ async fn use_tools(system: &System, tokens: &Tokens, secrets: &mut Secrets) {
     secrets.add("the text of a snippet", SNIPPET);
     let name = json!({ "snippetname": "diary" });
     let save = json!({ "snippetname": "diary", "snippet": SNIPPET });
+    let unconfirmed = json!({ "snippetname": "diary", "snippet": format!("{SNIPPET} and more") });
     let no_name = json!({ "snippetname": SNIPPET, "snippet": SNIPPET });
     for (tool, arguments) in [
         ("hello_mcp", json!({})),
         ("save_snippet", save),
+        ("save_snippet", unconfirmed),
         ("get_snippet", name.clone()),
         ("list_snippets", json!({})),
         ("whoami", json!({})),
@@ -109,7 +111,23 @@ async fn use_tools(system: &System, tokens: &Tokens, secrets: &mut Secrets) {
         let answer = system.call(&tokens.access_token, tool, arguments).await;
         assert!(!answer.status.is_server_error(), "{tool}: {answer:?}");
     }
-    system.mcp(&tokens.access_token, "no/such/method", json!({ "snippet": SNIPPET })).await;
+    let uri = json!({ "uri": "snippet://diary", "_meta": { "tracestate": SNIPPET } });
+    let complete = json!({
+        "ref": { "type": "ref/resource", "uri": "snippet://{name}" },
+        "argument": { "name": "name", "value": SNIPPET },
+    });
+    for (method, params) in [
+        ("resources/list", json!({})),
+        ("resources/read", uri),
+        ("resources/read", json!({ "uri": SNIPPET })),
+        ("completion/complete", complete),
+        ("no/such/method", json!({ "snippet": SNIPPET })),
+    ] {
+        let answer = system.mcp(&tokens.access_token, method, params).await;
+        assert!(!answer.status.is_server_error(), "{method}: {answer:?}");
+    }
+    let delete = json!({ "snippetname": "diary", "confirm": true });
+    system.call(&tokens.access_token, "delete_snippet", delete).await;
 }
 
 /// A refresh, its answer once more, and the end of a session whose old token was used again.

@@ -249,28 +249,45 @@ async fn a_session_whose_row_is_nowhere_is_a_fault_of_ours_and_not_of_its_client
 }
 
 #[tokio::test]
-async fn a_read_only_token_that_saves_gets_403_with_all_scopes_to_ask_for() {
+async fn a_read_only_token_that_changes_something_gets_403_with_all_scopes_to_ask_for() {
     let server = TestServer::new();
     let token = server.sign_in("ann", "snippets:read").await;
-    let params = json!({"name": "save_snippet", "arguments": {"snippetname": "a", "snippet": "b"}});
+    let forms = json!({"elicitation": {}});
+    let confirmed = json!({"snippetname": "a", "confirm": true});
+    let answered = json!({
+        "name": "delete_snippet",
+        "arguments": {"snippetname": "a"},
+        "requestState": "AAAA",
+        "inputResponses": {"confirmation": {"action": "accept", "content": {"confirm": true}}},
+    });
 
-    let legacy = server.ask(&token, "tools/call", params.clone()).await;
-    let modern = server.ask_modern(&token, "tools/call", params).await;
+    for params in [
+        json!({"name": "save_snippet", "arguments": {"snippetname": "a", "snippet": "b"}}),
+        json!({"name": "delete_snippet", "arguments": {"snippetname": "a"}}),
+        json!({"name": "delete_snippet", "arguments": confirmed}),
+        answered,
+    ] {
+        let legacy = server.ask(&token, "tools/call", params.clone()).await;
+        let modern = server.ask_modern(&token, "tools/call", params.clone()).await;
+        let asking = server.ask_of(forms.clone(), &token, "tools/call", params.clone()).await;
 
-    for reply in [legacy, modern] {
-        assert_eq!(reply.status, StatusCode::FORBIDDEN);
-        assert_eq!(
-            reply.challenge(),
-            "Bearer error=\"insufficient_scope\", error_description=\"This needs an access token \
-             with the scopes: snippets:read snippets:write.\", resource_metadata=\
-             \"https://gw.example.com/.well-known/oauth-protected-resource/mcp\", \
-             scope=\"snippets:read snippets:write\""
-        );
-        assert_eq!(reply.header("cache-control"), "no-store");
-        assert_eq!(reply.json()["error"], "insufficient_scope");
+        for reply in [legacy, modern, asking] {
+            assert_eq!(reply.status, StatusCode::FORBIDDEN, "{params}");
+            assert_eq!(
+                reply.challenge(),
+                "Bearer error=\"insufficient_scope\", error_description=\"This needs an access \
+                 token with the scopes: snippets:read snippets:write.\", resource_metadata=\
+                 \"https://gw.example.com/.well-known/oauth-protected-resource/mcp\", \
+                 scope=\"snippets:read snippets:write\""
+            );
+            assert_eq!(reply.header("cache-control"), "no-store");
+            assert_eq!(reply.json()["error"], "insufficient_scope");
+        }
     }
     let list = server.call(&token, "list_snippets", json!({})).await;
     assert_eq!(list["structuredContent"]["snippets"], json!([]));
+    let resources = server.ask(&token, "resources/list", json!({})).await.json();
+    assert_eq!(resources["result"]["resources"], json!([]));
 }
 
 #[tokio::test]

@@ -3,25 +3,26 @@
 //! Azure loses a dot at the end of a blob's name, so such a name gets a mark after it. The mark
 //! comes before every character of a name, so that blobs stay in the order of their names.
 //!
-//! Saving, reading and listing are sent again while their outcome is not known. A deletion is sent
+//! Saving, reading and listing are sent again while their outcome is not known; a saving under a
+//! condition may then meet what it wrote itself, which is told as a conflict. A deletion is sent
 //! once: its second try would find nothing and say that nothing was there.
 
 use std::fmt;
 
 use async_trait::async_trait;
-use azure_core::error::{ErrorKind, ResultExt};
+use azure_core::error::{Error, ErrorKind, ResultExt};
 use azure_core::http::RequestContent;
 use azure_storage_blob::models::{
-    BlobClientUploadOptions, BlobContainerClientListBlobsOptions, BlobItem,
+    BlobClientDeleteOptions, BlobClientUploadOptions, BlobContainerClientListBlobsOptions, BlobItem,
 };
 use azure_storage_blob::{BlobClient, BlobContainerClient, BlobContainerClientOptions};
 use futures::TryStreamExt;
 use shared::azure::{Azure, Operation, Repeats, SetUpError, StorageEndpoint, StorageFault};
-use shared::storage::Key;
+use shared::storage::{Key, Version};
 
 use super::{
-    Deletion, SnippetEntry, SnippetName, SnippetPage, SnippetStore, SnippetStoreError, SnippetText,
-    SnippetTooLong,
+    Condition, Deletion, Saving, Snippet, SnippetEntry, SnippetName, SnippetPage, SnippetStore,
+    SnippetStoreError, SnippetText, SnippetTooLong,
 };
 
 const CONTAINER: &str = "snippets";
@@ -126,27 +127,40 @@ impl SnippetStore for AzureBlobs {
         owner: &Key,
         name: &SnippetName,
         text: &SnippetText,
-    ) -> Result<(), SnippetStoreError> {
+        condition: &Condition,
+    ) -> Result<Saving, SnippetStoreError> {
         let blob = self.repeating.blob_client(&path(owner, name));
         let content = RequestContent::from(text.as_str().as_bytes().to_vec());
+        let (if_match, if_none_match) = match condition {
+            Condition::Anything => (None, None),
+            Condition::Nothing => (None, Some("*".into())),
+            Condition::Version(version) => (Some(version.as_str().into()), None),
+        };
         let options = BlobClientUploadOptions {
             blob_content_type: Some("text/plain; charset=utf-8".to_owned()),
+            if_match,
+            if_none_match,
             ..BlobClientUploadOptions::default()
         };
 
-        self.call(PUT, blob.upload(content, Some(options))).await?;
-        Ok(())
+        match self.call(PUT, blob.upload(content, Some(options))).await {
+            Ok(_) => Ok(Saving::Saved),
+            Err(fault) => match fault.refusal() {
+                Some((409, "BlobAlreadyExists") | (412, "ConditionNotMet")) => Ok(Saving::Conflict),
+                _ => Err(fault.into()),
+            },
+        }
     }
 
     async fn get(
         &self,
         owner: &Key,
         name: &SnippetName,
-    ) -> Result<Option<SnippetText>, SnippetStoreError> {
+    ) -> Result<Option<Snippet>, SnippetStoreError> {
         let blob = self.repeating.blob_client(&path(owner, name));
 
         match self.call(GET, download(&blob)).await {
-            Ok(text) => Ok(Some(text)),
+            Ok(snippet) => Ok(Some(snippet)),
             Err(fault) => match fault.refusal() {
                 Some((404, "BlobNotFound")) => Ok(None),
                 _ => Err(fault.into()),
@@ -162,13 +176,23 @@ impl SnippetStore for AzureBlobs {
         Ok(self.call(LIST, self.page(owner, from)).await?)
     }
 
-    async fn delete(&self, owner: &Key, name: &SnippetName) -> Result<Deletion, SnippetStoreError> {
+    async fn delete(
+        &self,
+        owner: &Key,
+        name: &SnippetName,
+        version: Option<&Version>,
+    ) -> Result<Deletion, SnippetStoreError> {
         let blob = self.once.blob_client(&path(owner, name));
+        let options = BlobClientDeleteOptions {
+            if_match: version.map(|version| version.as_str().into()),
+            ..BlobClientDeleteOptions::default()
+        };
 
-        match self.call(DELETE, blob.delete(None)).await {
+        match self.call(DELETE, blob.delete(Some(options))).await {
             Ok(_) => Ok(Deletion::Deleted),
             Err(fault) => match fault.refusal() {
                 Some((404, "BlobNotFound")) => Ok(Deletion::NotFound),
+                Some((412, "ConditionNotMet")) => Ok(Deletion::Conflict),
                 _ => Err(fault.into()),
             },
         }
@@ -195,15 +219,18 @@ fn path(owner: &Key, name: &SnippetName) -> String {
     path
 }
 
-/// The text of `blob`, unless it is longer than any that we wrote: that is refused unread.
-async fn download(blob: &BlobClient) -> azure_core::Result<SnippetText> {
+/// What is in `blob`, unless it is longer than any text that we wrote: that is refused unread.
+async fn download(blob: &BlobClient) -> azure_core::Result<Snippet> {
     let found = blob.download(None).await?;
+    let etag = found.properties.etag.map(|etag| Version::new(etag.to_string()));
+    let version = etag.ok_or_else(|| Error::with_message(ErrorKind::DataConversion, "no ETag"))?;
     let length = usize::try_from(found.properties.content_length.unwrap_or_default());
     if !length.is_ok_and(|length| length <= SnippetText::LONGEST) {
         return Err(SnippetTooLong).with_kind(ErrorKind::DataConversion);
     }
     let text = found.body.collect_string().await?;
-    SnippetText::try_from(text).with_kind(ErrorKind::DataConversion)
+    let text = SnippetText::try_from(text).with_kind(ErrorKind::DataConversion)?;
+    Ok(Snippet { text, version })
 }
 
 /// The snippet that `blob` is, if its name is one that we gave.
@@ -237,7 +264,8 @@ mod tests {
         let counted = Arc::clone(&requests);
         let answer = move || {
             counted.fetch_add(1, Ordering::Relaxed);
-            let answer = (status, [("x-ms-error-code", code)], body.clone());
+            let headers = [("x-ms-error-code", code), ("etag", "\"0x1\"")];
+            let answer = (status, headers, body.clone());
             async move { answer }
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -279,7 +307,7 @@ mod tests {
         let (blobs, requests) =
             answering(StatusCode::SERVICE_UNAVAILABLE, "ServerBusy", Vec::new()).await;
 
-        blobs.delete(&owner(), &name()).await.unwrap_err();
+        blobs.delete(&owner(), &name(), None).await.unwrap_err();
         let deletions = requests.swap(0, Ordering::Relaxed);
         blobs.get(&owner(), &name()).await.unwrap_err();
         let readings = requests.load(Ordering::Relaxed);
@@ -295,7 +323,7 @@ mod tests {
 
         let begin = "BLOBS_ENDPOINT: cannot read a snippet: 404 ContainerNotFound; ";
         assert!(cause(&error).starts_with(begin), "{}", cause(&error));
-        assert!(blobs.delete(&owner(), &name()).await.is_err());
+        assert!(blobs.delete(&owner(), &name(), None).await.is_err());
         assert!(blobs.list(&owner(), None).await.is_err());
     }
 
@@ -305,7 +333,7 @@ mod tests {
         let (blobs, _) = answering(StatusCode::FORBIDDEN, code, Vec::new()).await;
         let text = SnippetText::try_from("text".to_owned()).unwrap();
 
-        let error = blobs.put(&owner(), &name(), &text).await.unwrap_err();
+        let error = blobs.put(&owner(), &name(), &text, &Condition::Anything).await.unwrap_err();
 
         assert!(cause(&error).starts_with("BLOBS_ENDPOINT: cannot save a snippet: 403 "));
         assert!(cause(&error).contains("Storage Blob Data Contributor"));

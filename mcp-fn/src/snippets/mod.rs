@@ -2,17 +2,19 @@
 
 pub mod azure;
 pub mod owned;
+pub mod uri;
 
 use std::error::Error;
 use std::fmt::{self, Debug};
 
 use async_trait::async_trait;
-use shared::storage::Key;
+use shared::storage::{Key, Version};
 
 /// Where snippets are kept. Each call is about one owner; nobody reaches another's.
 #[async_trait]
 pub trait SnippetStore: Debug + Send + Sync {
-    /// Writes `text` under `name`, over what may be there.
+    /// Writes `text` under `name` if what is there fulfils `condition`, and tells whether it did. A
+    /// store may send a write again whose answer was lost, and then meet its own text.
     ///
     /// # Errors
     /// The store cannot be reached or refuses.
@@ -21,9 +23,10 @@ pub trait SnippetStore: Debug + Send + Sync {
         owner: &Key,
         name: &SnippetName,
         text: &SnippetText,
-    ) -> Result<(), SnippetStoreError>;
+        condition: &Condition,
+    ) -> Result<Saving, SnippetStoreError>;
 
-    /// The text under `name`; absence is an answer.
+    /// What is under `name`; absence is an answer.
     ///
     /// # Errors
     /// The store cannot be reached or refuses.
@@ -31,7 +34,7 @@ pub trait SnippetStore: Debug + Send + Sync {
         &self,
         owner: &Key,
         name: &SnippetName,
-    ) -> Result<Option<SnippetText>, SnippetStoreError>;
+    ) -> Result<Option<Snippet>, SnippetStoreError>;
 
     /// One page of the owner's snippets in the order of their names, at most 100, from the place
     /// that the page before it named.
@@ -44,11 +47,47 @@ pub trait SnippetStore: Debug + Send + Sync {
         from: Option<&SnippetName>,
     ) -> Result<SnippetPage, SnippetStoreError>;
 
-    /// Removes what is under `name`, and tells whether something was.
+    /// Removes what is under `name`, whatever it is or at one version alone, and tells whether
+    /// something was.
     ///
     /// # Errors
     /// The store cannot be reached or refuses.
-    async fn delete(&self, owner: &Key, name: &SnippetName) -> Result<Deletion, SnippetStoreError>;
+    async fn delete(
+        &self,
+        owner: &Key,
+        name: &SnippetName,
+        version: Option<&Version>,
+    ) -> Result<Deletion, SnippetStoreError>;
+}
+
+/// A snippet as it was read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Snippet {
+    /// Its text.
+    pub text: SnippetText,
+    /// What it is at; every write gives it another.
+    pub version: Version,
+}
+
+/// What must be under a name for a text to be written there.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Condition {
+    /// Whatever it is, it may be replaced.
+    Anything,
+    /// Nothing.
+    Nothing,
+    /// A snippet at this version.
+    Version(Version),
+}
+
+/// What became of a wish to save.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Saving {
+    /// Something else is there than the condition says; nothing was written.
+    Conflict,
+    /// It is written.
+    Saved,
 }
 
 /// Some of an owner's snippets.
@@ -71,7 +110,10 @@ pub struct SnippetEntry {
 
 /// What became of a wish to delete.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
 pub enum Deletion {
+    /// What is there is not at that version, and stays; or there is nothing.
+    Conflict,
     /// It is gone.
     Deleted,
     /// There was nothing under that name.

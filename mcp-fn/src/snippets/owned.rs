@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Deletion, SnippetName, SnippetPage, SnippetStore, SnippetStoreError, SnippetText};
+use shared::storage::Version;
+
+use super::{
+    Condition, Deletion, Saving, Snippet, SnippetName, SnippetPage, SnippetStore,
+    SnippetStoreError, SnippetText,
+};
 use crate::caller::{MayRead, MayWrite};
 
 /// Everybody's snippets, each user's behind a permit of that user.
@@ -15,7 +20,7 @@ impl Snippets {
         Self(store)
     }
 
-    /// Writes `text` under `name`, over what may be there.
+    /// Writes `text` under `name` if what is there fulfils `condition`.
     ///
     /// # Errors
     /// The store cannot be reached or refuses.
@@ -24,11 +29,12 @@ impl Snippets {
         permit: &MayWrite,
         name: &SnippetName,
         text: &SnippetText,
-    ) -> Result<(), SnippetStoreError> {
-        permit.in_time(self.0.put(permit.owner(), name, text)).await
+        condition: &Condition,
+    ) -> Result<Saving, SnippetStoreError> {
+        permit.in_time(self.0.put(permit.owner(), name, text, condition)).await
     }
 
-    /// The text under `name`, if there is one.
+    /// What is under `name`, if there is something.
     ///
     /// # Errors
     /// The store cannot be reached or refuses.
@@ -36,7 +42,19 @@ impl Snippets {
         &self,
         permit: &MayRead,
         name: &SnippetName,
-    ) -> Result<Option<SnippetText>, SnippetStoreError> {
+    ) -> Result<Option<Snippet>, SnippetStoreError> {
+        permit.in_time(self.0.get(permit.owner(), name)).await
+    }
+
+    /// What a change of `name` would take away. It is not for the eyes of who may only write.
+    ///
+    /// # Errors
+    /// The store cannot be reached or refuses.
+    pub async fn at_stake(
+        &self,
+        permit: &MayWrite,
+        name: &SnippetName,
+    ) -> Result<Option<Snippet>, SnippetStoreError> {
         permit.in_time(self.0.get(permit.owner(), name)).await
     }
 
@@ -52,7 +70,7 @@ impl Snippets {
         permit.in_time(self.0.list(permit.owner(), from)).await
     }
 
-    /// Removes what is under `name`, and tells whether something was.
+    /// Removes what is under `name`, whatever it is or at one version alone.
     ///
     /// # Errors
     /// The store cannot be reached or refuses.
@@ -60,7 +78,8 @@ impl Snippets {
         &self,
         permit: &MayWrite,
         name: &SnippetName,
+        version: Option<&Version>,
     ) -> Result<Deletion, SnippetStoreError> {
-        permit.in_time(self.0.delete(permit.owner(), name)).await
+        permit.in_time(self.0.delete(permit.owner(), name, version)).await
     }
 }

@@ -14,11 +14,12 @@ use shared::storage::{
 };
 
 use crate::snippets::{
-    Deletion, SnippetEntry, SnippetName, SnippetPage, SnippetStore, SnippetStoreError, SnippetText,
+    Condition, Deletion, Saving, Snippet, SnippetEntry, SnippetName, SnippetPage, SnippetStore,
+    SnippetStoreError, SnippetText,
 };
 
 /// A clock that stands still until it is moved.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct ManualClock(pub(super) AtomicU64);
 
 impl ManualClock {
@@ -88,7 +89,8 @@ impl RecordStore for MemoryRecords {
 /// Snippets in pages of two.
 #[derive(Debug, Default)]
 pub(crate) struct MemorySnippets {
-    texts: Mutex<BTreeMap<(Key, SnippetName), SnippetText>>,
+    texts: Mutex<BTreeMap<(Key, SnippetName), Snippet>>,
+    writes: AtomicU64,
     pub(crate) broken: AtomicBool,
     /// Gives no answer, as far as the caller waits: for a minute, or until its time is over.
     pub(crate) silent: AtomicBool,
@@ -117,17 +119,30 @@ impl SnippetStore for MemorySnippets {
         owner: &Key,
         name: &SnippetName,
         text: &SnippetText,
-    ) -> Result<(), SnippetStoreError> {
+        condition: &Condition,
+    ) -> Result<Saving, SnippetStoreError> {
         self.check().await?;
-        self.texts.lock().unwrap().insert((owner.clone(), name.clone()), text.clone());
-        Ok(())
+        let mut texts = self.texts.lock().unwrap();
+        let key = (owner.clone(), name.clone());
+        let present = texts.get(&key).map(|snippet| &snippet.version);
+        let fulfilled = match condition {
+            Condition::Anything => true,
+            Condition::Nothing => present.is_none(),
+            Condition::Version(version) => present == Some(version),
+        };
+        if !fulfilled {
+            return Ok(Saving::Conflict);
+        }
+        let version = Version::new(self.writes.fetch_add(1, Ordering::Relaxed).to_string());
+        texts.insert(key, Snippet { text: text.clone(), version });
+        Ok(Saving::Saved)
     }
 
     async fn get(
         &self,
         owner: &Key,
         name: &SnippetName,
-    ) -> Result<Option<SnippetText>, SnippetStoreError> {
+    ) -> Result<Option<Snippet>, SnippetStoreError> {
         self.check().await?;
         Ok(self.texts.lock().unwrap().get(&(owner.clone(), name.clone())).cloned())
     }
@@ -142,17 +157,30 @@ impl SnippetStore for MemorySnippets {
         let mut all = texts
             .iter()
             .filter(|((of, name), _)| of == owner && from.is_none_or(|from| name >= from))
-            .map(|((_, name), text)| SnippetEntry {
+            .map(|((_, name), snippet)| SnippetEntry {
                 name: name.clone(),
-                bytes: text.as_str().len() as u64,
+                bytes: snippet.text.as_str().len() as u64,
             });
         let snippets = all.by_ref().take(2).collect();
         Ok(SnippetPage { snippets, next: all.next().map(|entry| entry.name) })
     }
 
-    async fn delete(&self, owner: &Key, name: &SnippetName) -> Result<Deletion, SnippetStoreError> {
+    async fn delete(
+        &self,
+        owner: &Key,
+        name: &SnippetName,
+        version: Option<&Version>,
+    ) -> Result<Deletion, SnippetStoreError> {
         self.check().await?;
-        let removed = self.texts.lock().unwrap().remove(&(owner.clone(), name.clone()));
-        Ok(if removed.is_some() { Deletion::Deleted } else { Deletion::NotFound })
+        let mut texts = self.texts.lock().unwrap();
+        let key = (owner.clone(), name.clone());
+        let Some(present) = texts.get(&key) else {
+            return Ok(Deletion::NotFound);
+        };
+        if version.is_some_and(|version| *version != present.version) {
+            return Ok(Deletion::Conflict);
+        }
+        texts.remove(&key);
+        Ok(Deletion::Deleted)
     }
 }

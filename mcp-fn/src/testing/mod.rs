@@ -30,8 +30,10 @@ use crate::auth::Gate;
 use crate::config::Config;
 use crate::snippets::SnippetStore;
 use crate::{Doors, router};
-use doubles::{ManualClock, MemoryRecords, MemorySnippets};
-use relay::MemoryRelay;
+use doubles::{MemoryRecords, MemorySnippets};
+
+pub(crate) use doubles::ManualClock;
+pub(crate) use relay::MemoryRelay;
 
 pub(crate) const BASE_URL: &str = "https://gw.example.com";
 pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_797_206_400);
@@ -107,9 +109,26 @@ impl TestServer {
         self.session(user, scopes, &self.config.base_url.resource()).await.0
     }
 
+    /// A session of `user` through the client with this id, with all scopes.
+    pub(crate) async fn sign_in_through(&self, client_id: &str, user: &str) -> String {
+        let scopes = Scopes::all().to_string();
+        let resource = self.config.base_url.resource();
+        self.session_through(client_id, user, &scopes, &resource).await.0
+    }
+
     /// A session for `resource`: its access token, and where its row is.
     pub(crate) async fn session(
         &self,
+        user: &str,
+        scopes: &str,
+        resource: &str,
+    ) -> (String, Address) {
+        self.session_through("client-1", user, scopes, resource).await
+    }
+
+    async fn session_through(
+        &self,
+        client_id: &str,
         user: &str,
         scopes: &str,
         resource: &str,
@@ -128,7 +147,7 @@ impl TestServer {
                 object_id: user.to_owned().try_into().unwrap(),
                 name: format!("Name of {user}"),
             },
-            client_id: "client-1".to_owned(),
+            client_id: client_id.to_owned(),
             client_name: "Test client".to_owned(),
             resource: resource.to_owned(),
             scopes: Scopes::try_from(scopes).unwrap(),
@@ -192,16 +211,26 @@ impl TestServer {
         self.send(request.body(message.to_string().into()).unwrap()).await
     }
 
-    /// One request of a client of 2026-07-28.
-    pub(crate) async fn ask_modern(&self, token: &str, method: &str, mut params: Value) -> Reply {
-        params["_meta"] = json!({
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": {},
-            "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
-        });
+    /// One request of a client of 2026-07-28 that can do nothing beyond what it must.
+    pub(crate) async fn ask_modern(&self, token: &str, method: &str, params: Value) -> Reply {
+        self.ask_of(json!({}), token, method, params).await
+    }
+
+    /// One request of a client of 2026-07-28 with these capabilities.
+    pub(crate) async fn ask_of(
+        &self,
+        capabilities: Value,
+        token: &str,
+        method: &str,
+        mut params: Value,
+    ) -> Reply {
+        params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
+        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = capabilities;
+        params["_meta"]["io.modelcontextprotocol/clientInfo"] =
+            json!({"name": "test", "version": "1"});
         let mut request =
             post(token).header("mcp-protocol-version", "2026-07-28").header("mcp-method", method);
-        if let Some(name) = params["name"].as_str() {
+        if let Some(name) = params["name"].as_str().or(params["uri"].as_str()) {
             request = request.header("mcp-name", name);
         }
         let message = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params});

@@ -30,6 +30,15 @@ impl MemoryRelay {
         self.tables.lock().unwrap().values().flat_map(Rows::values).cloned().collect()
     }
 
+    /// Changes a byte of every row.
+    pub(crate) fn spoil(&self) {
+        for record in self.tables.lock().unwrap().values_mut().flat_map(Rows::values_mut) {
+            let mut column = record.column("a").unwrap().to_vec();
+            *column.last_mut().unwrap() ^= 1;
+            *record = record.clone().with("a", column);
+        }
+    }
+
     pub(crate) fn table_names(&self) -> Vec<String> {
         self.tables.lock().unwrap().keys().cloned().collect()
     }

@@ -2,7 +2,7 @@
 
 use rmcp::ErrorData;
 use rmcp::handler::server::tool::IntoCallToolResult;
-use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock};
+use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, InputRequiredResult};
 use schemars::JsonSchema;
 use serde::Serialize;
 use shared::clock::UnixTime;
@@ -25,6 +25,23 @@ impl<T: Serialize> IntoCallToolResult for Answer<T> {
         let mut result = CallToolResult::success(vec![ContentBlock::text(self.text)]);
         result.structured_content = Some(data);
         Ok(result.into())
+    }
+}
+
+/// What a tool answers that may have to ask first.
+pub(super) enum Reply<T> {
+    /// The tool has done it.
+    Answer(Answer<T>),
+    /// The user must be asked.
+    Question(InputRequiredResult),
+}
+
+impl<T: Serialize> IntoCallToolResult for Reply<T> {
+    fn into_call_tool_result(self) -> Result<CallToolResponse, ErrorData> {
+        match self {
+            Self::Answer(answer) => answer.into_call_tool_result(),
+            Self::Question(question) => Ok(question.into()),
+        }
     }
 }
 

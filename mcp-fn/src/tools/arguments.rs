@@ -3,7 +3,20 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Of `get_snippet` and `delete_snippet`.
+/// Of `delete_snippet`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeleteSnippet {
+    /// The name of the snippet.
+    #[schemars(length(min = 1, max = 128), regex(pattern = "^[A-Za-z0-9._-]+$"))]
+    pub(super) snippetname: String,
+    /// Whether the user has agreed that the snippet is deleted. Leave it out unless an answer of
+    /// this tool asks for it.
+    #[serde(default)]
+    pub(super) confirm: bool,
+}
+
+/// Of `get_snippet`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NamedSnippet {
@@ -22,6 +35,10 @@ pub(super) struct SaveSnippet {
     /// The text itself: at most 1 MiB of UTF-8.
     #[schemars(length(max = 1_048_576))]
     pub(super) snippet: String,
+    /// Whether the user has agreed that the text which the name has now is replaced. Leave it out
+    /// unless an answer of this tool asks for it.
+    #[serde(default)]
+    pub(super) confirm: bool,
 }
 
 /// Of `list_snippets`.

@@ -2,7 +2,9 @@
 
 mod answer;
 mod arguments;
+mod confirmation;
 mod fault;
+mod handler;
 #[cfg(test)]
 mod tests;
 
@@ -10,53 +12,43 @@ use std::sync::Arc;
 
 use rmcp::handler::server::common::schema_for_output;
 use rmcp::handler::server::router::tool::ToolRouter;
-use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::handler::server::wrapper::Parameters;
-use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult,
-    DiscoverResult, ErrorCode, Implementation, ListToolsResult, PaginatedRequestParams,
-    ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
-};
-use rmcp::service::RequestContext;
-use rmcp::{ErrorData, RoleServer, ServerHandler, tool, tool_router};
+use rmcp::{tool, tool_router};
 use shared::clock::Clock;
-use tracing::field::Empty;
+use shared::seal::KeyRing;
 
 use crate::caller::{Caller, MayRead, MayWrite};
+use crate::icons::Picture;
+use crate::resources::SnippetResources;
 use crate::snippets::owned::Snippets;
-use crate::snippets::{Deletion, SnippetName, SnippetText};
-use answer::{Answer, Deleted, Greeting, Saved, SnippetList, Who, WholeSnippet};
-use arguments::{ListSnippets, NamedSnippet, SaveSnippet};
+use crate::snippets::{Condition, Deletion, Saving, SnippetName, SnippetText};
+use answer::{Answer, Deleted, Greeting, Reply, Saved, SnippetList, Who, WholeSnippet};
+use arguments::{DeleteSnippet, ListSnippets, NamedSnippet, SaveSnippet};
+use confirmation::{Call, Confirmations, Consent, Dialogue, Loss};
 use fault::ToolFault;
 
-/// How long clients may keep the list of tools, in milliseconds. It is the same for every user
-/// and changes with a deployment only.
-const LIST_LIFETIME: u64 = 5 * 60 * 1000;
-
-/// The methods with params of their own.
-const SERVED: [&str; 4] = ["initialize", "server/discover", "tools/call", "tools/list"];
-
-const INSTRUCTIONS: &str = "Keeps named pieces of text (snippets) for the signed-in user: save \
-    them with save_snippet, see what there is with list_snippets, read one with get_snippet, \
-    remove one with delete_snippet. Snippets are private to the user and stay until deleted.";
-
-/// The snippet tools, with a greeting and a look at one's own session.
+/// The snippet tools, with a greeting and a look at one's own session; and snippets as resources.
 #[derive(Debug)]
 pub struct SnippetTools {
     snippets: Snippets,
+    resources: SnippetResources,
+    confirmations: Confirmations,
     clock: Arc<dyn Clock>,
     router: ToolRouter<Self>,
 }
 
 #[tool_router]
 impl SnippetTools {
-    /// Tools over `snippets`.
-    pub fn new(snippets: Snippets, clock: Arc<dyn Clock>) -> Self {
-        Self { snippets, clock, router: Self::tool_router() }
+    /// Tools over `snippets`; what they ask the user is sealed with `keys`.
+    pub fn new(snippets: Snippets, keys: &KeyRing, clock: Arc<dyn Clock>) -> Self {
+        let confirmations = Confirmations::new(keys, Arc::clone(&clock));
+        let resources = SnippetResources::new(snippets.clone());
+        Self { snippets, resources, confirmations, clock, router: Self::tool_router() }
     }
 
     #[tool(
         title = "Say hello",
+        icons = Picture::Greeting.icons(),
         description = "Says hello. Use it to see whether the connection to this server works.",
         output_schema = schema_for_output::<Greeting>(),
         annotations(
@@ -72,8 +64,9 @@ impl SnippetTools {
 
     #[tool(
         title = "Save a snippet",
-        description = "Saves a text under a name for the signed-in user, and replaces the text that \
-            the name had before. Call list_snippets first if no text must be lost.",
+        icons = Picture::Save.icons(),
+        description = "Saves a text under a name for the signed-in user. Where the name has another \
+            text already, the user must agree first that it is replaced.",
         output_schema = schema_for_output::<Saved>(),
         annotations(
             read_only_hint = false,
@@ -85,16 +78,35 @@ impl SnippetTools {
     async fn save_snippet(
         &self,
         permit: MayWrite,
+        dialogue: Dialogue,
         Parameters(arguments): Parameters<SaveSnippet>,
-    ) -> Result<Answer<Saved>, ToolFault> {
+    ) -> Result<Reply<Saved>, ToolFault> {
         let name = SnippetName::try_from(arguments.snippetname.as_str())?;
         let text = SnippetText::try_from(arguments.snippet)?;
-        self.snippets.save(&permit, &name, &text).await?;
-        Ok(Answer::saved(&name, &text))
+        let confirmed = arguments.confirm;
+        let call = Call { dialogue: &dialogue, name: &name, text: Some(&text), confirmed };
+        let condition = match self.confirmations.consent(&call)? {
+            Consent::Everything => Condition::Anything,
+            Consent::Nothing => Condition::Nothing,
+            Consent::Loss(version) => Condition::Version(version),
+        };
+        if self.snippets.save(&permit, &name, &text, &condition).await? == Saving::Saved {
+            return Ok(Reply::Answer(Answer::saved(&name, &text)));
+        }
+        match self.snippets.at_stake(&permit, &name).await? {
+            // Nothing is lost. It may be what this very call wrote, if the answer to it was lost.
+            Some(there) if there.text == text => Ok(Reply::Answer(Answer::saved(&name, &text))),
+            Some(there) => {
+                let loss = Loss::by_replacement(&name, &there, &text);
+                Ok(Reply::Question(self.confirmations.ask(&call, loss, &there.version)?))
+            }
+            None => Err(ToolFault::Changed(name)),
+        }
     }
 
     #[tool(
         title = "Get a snippet",
+        icons = Picture::Snippet.icons(),
         description = "Gives the text that was saved under a name, exactly as it was saved.",
         output_schema = schema_for_output::<WholeSnippet>(),
         annotations(
@@ -111,13 +123,14 @@ impl SnippetTools {
     ) -> Result<Answer<WholeSnippet>, ToolFault> {
         let name = SnippetName::try_from(arguments.snippetname.as_str())?;
         match self.snippets.find(&permit, &name).await? {
-            Some(text) => Ok(Answer::whole_snippet(&name, &text)),
+            Some(snippet) => Ok(Answer::whole_snippet(&name, &snippet.text)),
             None => Err(ToolFault::NotFound(name)),
         }
     }
 
     #[tool(
         title = "List snippets",
+        icons = Picture::List.icons(),
         description = "Lists the names and sizes of the user's snippets in the order of their names, \
             at most 100 in one answer. Where there are more, the answer has a cursor for the \
             next call.",
@@ -142,7 +155,9 @@ impl SnippetTools {
 
     #[tool(
         title = "Delete a snippet",
-        description = "Deletes the snippet with a name, for good. There is no way to get it back.",
+        icons = Picture::Delete.icons(),
+        description = "Deletes the snippet with a name, for good, once the user has agreed. There is \
+            no way to get it back.",
         output_schema = schema_for_output::<Deleted>(),
         annotations(
             read_only_hint = false,
@@ -154,17 +169,27 @@ impl SnippetTools {
     async fn delete_snippet(
         &self,
         permit: MayWrite,
-        Parameters(arguments): Parameters<NamedSnippet>,
-    ) -> Result<Answer<Deleted>, ToolFault> {
+        dialogue: Dialogue,
+        Parameters(arguments): Parameters<DeleteSnippet>,
+    ) -> Result<Reply<Deleted>, ToolFault> {
         let name = SnippetName::try_from(arguments.snippetname.as_str())?;
-        match self.snippets.delete(&permit, &name).await? {
-            Deletion::Deleted => Ok(Answer::deleted(&name)),
+        let confirmed = arguments.confirm;
+        let call = Call { dialogue: &dialogue, name: &name, text: None, confirmed };
+        let version = match self.confirmations.consent(&call)? {
+            Consent::Everything => None,
+            Consent::Loss(version) => Some(version),
+            Consent::Nothing => return self.ask_to_delete(&permit, &call).await,
+        };
+        match self.snippets.delete(&permit, &name, version.as_ref()).await? {
+            Deletion::Conflict => self.ask_to_delete(&permit, &call).await,
+            Deletion::Deleted => Ok(Reply::Answer(Answer::deleted(&name))),
             Deletion::NotFound => Err(ToolFault::NotFound(name)),
         }
     }
 
     #[tool(
         title = "Who am I",
+        icons = Picture::Person.icons(),
         description = "Tells who is signed in, through which client, what the client may do, and \
             until when.",
         output_schema = schema_for_output::<Who>(),
@@ -181,72 +206,18 @@ impl SnippetTools {
     }
 }
 
-impl ServerHandler for SnippetTools {
-    fn get_info(&self) -> ServerConfig {
-        let server = Implementation::new("remote-mcp-functions-rust", env!("CARGO_PKG_VERSION"));
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-            .with_server_info(server.with_title("Remote MCP server"))
-            .with_instructions(INSTRUCTIONS)
-    }
-
-    async fn discover(
+impl SnippetTools {
+    async fn ask_to_delete(
         &self,
-        _context: RequestContext<RoleServer>,
-    ) -> Result<DiscoverResult, ErrorData> {
-        let versions = self.supported_protocol_versions().into_owned();
-        Ok(DiscoverResult::from_server_info(versions, self.get_info())
-            .with_ttl_ms(LIST_LIFETIME)
-            .with_cache_scope(CacheScope::Public))
-    }
-
-    async fn list_tools(
-        &self,
-        _request: Option<PaginatedRequestParams>,
-        context: RequestContext<RoleServer>,
-    ) -> Result<ListToolsResult, ErrorData> {
-        let tools = ListToolsResult::with_all_items(self.router.list_all());
-        // Earlier revisions do not know the two members.
-        Ok(match context.protocol_version() {
-            Some(version) if version >= ProtocolVersion::V_2026_07_28 => {
-                tools.with_ttl_ms(LIST_LIFETIME).with_cache_scope(CacheScope::Public)
+        permit: &MayWrite,
+        call: &Call<'_>,
+    ) -> Result<Reply<Deleted>, ToolFault> {
+        match self.snippets.at_stake(permit, call.name).await? {
+            Some(there) => {
+                let loss = Loss::by_deletion(call.name, &there);
+                Ok(Reply::Question(self.confirmations.ask(call, loss, &there.version)?))
             }
-            _ => tools,
-        })
-    }
-
-    fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.router.get(name).cloned()
-    }
-
-    async fn on_custom_request(
-        &self,
-        request: CustomRequest,
-        _context: RequestContext<RoleServer>,
-    ) -> Result<CustomResult, ErrorData> {
-        // Requests whose params do not fit their method end here, like those of unknown methods.
-        if SERVED.contains(&request.method.as_str()) {
-            return Err(ErrorData::invalid_params("the params do not fit this method", None));
-        }
-        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "there is no such method", None))
-    }
-
-    #[tracing::instrument(skip_all, fields(tool = Empty))]
-    async fn call_tool(
-        &self,
-        request: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        // Only names of ours get into the log.
-        let Some(tool) = self.router.get(&request.name) else {
-            return Err(ErrorData::invalid_params("there is no such tool: see tools/list", None));
-        };
-        tracing::Span::current().record("tool", tool.name.as_ref());
-        let cancelled = context.ct.clone();
-        tokio::select! {
-            biased;
-            answer = self.router.call(ToolCallContext::new(self, request, context)) => answer,
-            // Its client went away, and hears this no more.
-            () = cancelled.cancelled() => Err(ErrorData::internal_error("cancelled", None)),
+            None => Err(ToolFault::NotFound(call.name.clone())),
         }
     }
 }

@@ -43,6 +43,8 @@ pub enum Purpose {
     ClientRow,
     /// The row column that an authorization code opens.
     CodeGrant,
+    /// The questions that a user is asked through an MCP client.
+    Confirmation,
     /// The rows that tell which connections a user has.
     Connection,
     /// The authorization request on its way through the consent page.
@@ -70,6 +72,7 @@ impl Purpose {
             Self::ClientId => "client-id",
             Self::ClientRow => "client-row",
             Self::CodeGrant => "code-grant",
+            Self::Confirmation => "confirmation",
             Self::Connection => "connection",
             Self::ConsentRequest => "consent-request",
             Self::McpSession => "mcp-session",

@@ -1,6 +1,8 @@
 //! The tools, over the real router.
 
+mod confirmation;
 mod promises;
+mod trace;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -40,7 +42,8 @@ async fn what_is_saved_is_given_back_exactly() {
     let token = server.sign_in("ann", BOTH).await;
 
     for snippet in ["", " two\r\nlines\t\0", "\u{feff}\u{1f600} é \u{202e}", "{\"a\": [1]}"] {
-        let saved = save(&server, &token, "a.b_C-9", snippet).await;
+        let arguments = json!({"snippetname": "a.b_C-9", "snippet": snippet, "confirm": true});
+        let saved = server.call(&token, "save_snippet", arguments).await;
         let got = server.call(&token, "get_snippet", json!({"snippetname": "a.b_C-9"})).await;
 
         let bytes = snippet.len();
@@ -92,7 +95,8 @@ async fn a_deleted_snippet_is_gone_and_a_missing_one_is_named() {
     save(&server, &token, "x", "text").await;
     let named = json!({"snippetname": "x"});
 
-    let deleted = server.call(&token, "delete_snippet", named.clone()).await;
+    let confirmed = json!({"snippetname": "x", "confirm": true});
+    let deleted = server.call(&token, "delete_snippet", confirmed).await;
 
     assert_eq!(text(&deleted), "Deleted snippet 'x'.");
     for tool in ["get_snippet", "delete_snippet"] {

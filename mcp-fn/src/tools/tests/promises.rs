@@ -4,6 +4,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
+use data_encoding::BASE64;
 use serde_json::{Value, json};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -48,18 +49,61 @@ async fn the_six_tools_tell_what_they_do_take_and_answer() {
 }
 
 #[tokio::test]
+async fn whatever_is_shown_has_a_title_and_a_picture_that_loads_nothing() {
+    let server = TestServer::new();
+    let token = server.sign_in("ann", BOTH).await;
+    let snippet = json!({"snippetname": "a", "snippet": "text"});
+    server.call(&token, "save_snippet", snippet).await;
+    let params = json!({
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    });
+
+    let initialized = server.ask(&token, "initialize", params).await.json();
+    let discovered = server.ask_modern(&token, "server/discover", json!({})).await.json();
+    let mut shown = vec![initialized["result"]["serverInfo"].clone()];
+    shown.push(discovered["result"]["_meta"]["io.modelcontextprotocol/serverInfo"].clone());
+    for (method, member) in [
+        ("tools/list", "tools"),
+        ("resources/list", "resources"),
+        ("resources/templates/list", "resourceTemplates"),
+    ] {
+        let listed = server.ask(&token, method, json!({})).await.json();
+        shown.extend(listed["result"][member].as_array().unwrap().iter().cloned());
+    }
+
+    assert_eq!(shown.len(), 10);
+    for it in shown {
+        assert!(it["title"].is_string(), "{it}");
+        assert_eq!(it["icons"].as_array().unwrap().len(), 1, "{it}");
+        let icon = &it["icons"][0];
+        assert_eq!(icon["mimeType"], "image/svg+xml");
+        assert_eq!(icon["sizes"], json!(["any"]));
+        let picture = icon["src"].as_str().unwrap();
+        let picture = picture.strip_prefix("data:image/svg+xml;base64,").unwrap();
+        let picture = String::from_utf8(BASE64.decode(picture.as_bytes()).unwrap()).unwrap();
+        let namespace = "<svg xmlns=\"http://www.w3.org/2000/svg\" ";
+        let drawing = picture.strip_prefix(namespace).unwrap();
+        assert!(drawing.ends_with("</svg>"), "{picture}");
+        for what_acts_or_loads in ["://", "href", "url(", "script", "style", " on", "import"] {
+            assert!(!drawing.contains(what_acts_or_loads), "{picture}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_data_of_every_answer_has_all_that_its_schema_requires() {
     let server = TestServer::new();
     let token = server.sign_in("ann", BOTH).await;
     let listed = server.ask(&token, "tools/list", json!({})).await.json();
-    let named = json!({"snippetname": "a"});
 
     for (tool, arguments) in [
         ("hello_mcp", json!({})),
         ("save_snippet", json!({"snippetname": "a", "snippet": "text"})),
-        ("get_snippet", named.clone()),
+        ("get_snippet", json!({"snippetname": "a"})),
         ("list_snippets", json!({})),
-        ("delete_snippet", named),
+        ("delete_snippet", json!({"snippetname": "a", "confirm": true})),
         ("whoami", json!({})),
     ] {
         let tools = listed["result"]["tools"].as_array().unwrap();
@@ -104,10 +148,10 @@ async fn neither_snippets_nor_tokens_are_logged_and_a_fault_is_logged_once_with_
 
 /// Lines of log, kept.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }

@@ -189,3 +189,26 @@ impl Streams {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::seal::KeyRing;
+
+    use super::*;
+    use crate::testing::{ManualClock, MemoryRelay};
+
+    #[test]
+    fn one_stream_more_than_an_instance_holds_is_refused() {
+        let clock = Arc::new(ManualClock::default());
+        let relay = Arc::new(MemoryRelay::default());
+        let relay = Relay::new(&KeyRing::generate(), relay, Arc::clone(&clock) as _);
+        let streams = Streams::new(relay, Duration::from_mins(1), clock);
+
+        let opened: Vec<_> = (0..MOST).map(|_| streams.open(None).unwrap()).collect();
+        let refused = streams.open(None);
+        streams.close(opened[0].id.stream, Ending::Gone);
+        let again = streams.open(None);
+
+        assert!(refused.is_none() && again.is_some());
+    }
+}

@@ -201,6 +201,22 @@ async fn an_answer_in_the_relay_is_sealed_and_may_be_longer_than_a_row() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_row_that_was_put_there_by_somebody_else_is_thrown_away() {
+    let server = server();
+    let other = server.another();
+    let token = server.sign_in("ann", BOTH).await;
+    let mut stream = Stream::open(&server, &token).await;
+    send(&other, &token, &stream.session_id, &ping(1)).await;
+    server.relay.spoil();
+
+    stream.is_silent().await;
+    send(&other, &token, &stream.session_id, &ping(2)).await;
+
+    assert_eq!(stream.answer().await["id"], 2);
+    assert!(server.relay.rows().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_users_token_on_a_stolen_id_is_refused_and_does_nothing() {
     let server = server();
     let ann = server.sign_in("ann", BOTH).await;
