@@ -1,6 +1,7 @@
 //! A client of HTTP+SSE that opens its stream anew when it ends, as `EventSource` does.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,13 +19,11 @@ use crate::gateway::INSTANCE;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A client, its stream, and what it has heard.
-#[derive(Debug)]
 pub(crate) struct Client {
     shared: Arc<Shared>,
     reader: tokio::task::JoinHandle<()>,
 }
 
-#[derive(Debug)]
 struct Shared {
     number: usize,
     cluster: Arc<Cluster>,
@@ -32,7 +31,8 @@ struct Shared {
     /// The name of the stream, and where it is held.
     stream: Mutex<(String, usize)>,
     waiting: Mutex<HashMap<usize, oneshot::Sender<Instant>>>,
-    answers: AtomicUsize,
+    /// How often each message was sent, and how often it was answered.
+    counts: Mutex<HashMap<usize, (usize, usize)>>,
     opened: AtomicUsize,
 }
 
@@ -45,7 +45,7 @@ impl Client {
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             stream: Mutex::default(),
             waiting: Mutex::default(),
-            answers: AtomicUsize::new(0),
+            counts: Mutex::default(),
             opened: AtomicUsize::new(0),
         });
         let first = shared.connect().await;
@@ -64,6 +64,7 @@ impl Client {
         loop {
             let (answered, answer) = oneshot::channel();
             shared.waiting.lock().unwrap().insert(number, answered);
+            shared.counts.lock().unwrap().entry(number).or_default().0 += 1;
             if shared.post(number).await
                 && let Ok(Ok(at)) = timeout(PATIENCE, answer).await
             {
@@ -79,14 +80,26 @@ impl Client {
         self.shared.opened.load(Ordering::Relaxed)
     }
 
-    /// How many answers came.
-    pub(crate) fn answers(&self) -> usize {
-        self.shared.answers.load(Ordering::Relaxed)
+    /// How many messages were answered.
+    pub(crate) fn answered(&self) -> usize {
+        assert!(!self.reader.is_finished(), "{self:?} has heard what it should not");
+        self.shared.counts.lock().unwrap().len()
+    }
+
+    /// How many messages had to be sent again.
+    pub(crate) fn sent_again(&self) -> usize {
+        self.shared.counts.lock().unwrap().values().filter(|(sent, _)| *sent > 1).count()
     }
 
     /// Where the stream is held.
     pub(crate) fn instance(&self) -> usize {
         self.shared.stream.lock().unwrap().1
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "client {}", self.shared.number)
     }
 }
 
@@ -137,11 +150,13 @@ impl Shared {
         let answer: Value = serde_json::from_str(data).unwrap();
         let id = usize::try_from(answer["id"].as_u64().unwrap()).unwrap();
         assert_eq!(answer["result"]["content"][0]["text"], "Hello I am MCPTool!", "{answer}");
-        self.answers.fetch_add(1, Ordering::Relaxed);
-        // What came twice, or on another stream, is not waited for.
-        let waiting = self.waiting.lock().unwrap().remove(&id);
-        let waiting = waiting.unwrap_or_else(|| panic!("{id} came to {} unasked", self.number));
-        let _given_up = waiting.send(Instant::now());
+        let mut counts = self.counts.lock().unwrap();
+        let (sent, answered) = counts.get_mut(&id).unwrap();
+        *answered += 1;
+        assert!(answered <= sent, "{id} was answered once too often");
+        if let Some(waiting) = self.waiting.lock().unwrap().remove(&id) {
+            let _given_up = waiting.send(Instant::now());
+        }
     }
 
     async fn post(&self, id: usize) -> bool {
