@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod caller;
 pub mod config;
+pub mod deployed;
 mod metadata;
 pub mod snippets;
 #[cfg(test)]
