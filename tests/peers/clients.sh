@@ -2,14 +2,11 @@
 
 readonly table=$peers/logs/clients.table
 
-# mcp_clients TRANSPORT: `http` is Streamable HTTP, `sse` is HTTP+SSE. Clients know two eras of the
-# protocol: the newest revision needs no handshake, those before it begin with `initialize`. HTTP+SSE
-# has the handshake only.
+# mcp_clients TRANSPORT: `http` is Streamable HTTP, `sse` is HTTP+SSE.
 mcp_clients() {
-    local transport=$1 eras=(legacy) era
-    [[ $transport == sse ]] || eras+=(auto)
+    local transport=$1 era
     serve_locally "clients-$transport" --memory --sign-in-as alice
-    for era in "${eras[@]}"; do
+    for era in $(eras_of "$transport"); do
         client 'Python mcp 2.3' "$transport" "$era" "$WITH_LIBRARY|revision" \
             "$peers/mcp-2/bin/python" -B "$here/python_mcp_2.py" "$url/mcp"
         client 'TypeScript client 2.4' "$transport" "$era" "$WITH_LIBRARY|revision" \
@@ -28,6 +25,25 @@ mcp_clients() {
     else
         client 'rmcp 3.11' "$transport" legacy "$DEMO" "${demo[@]}" "$url"
     fi
+}
+
+# eras_of TRANSPORT: the newest revision needs no handshake (`auto` finds out), those before it begin
+# with `initialize`. HTTP+SSE has the handshake only.
+eras_of() {
+    [[ $1 == sse ]] && echo legacy || echo legacy auto
+}
+
+# The page of MCP Inspector, which a person clicks through, as through ours.
+inspector_page() {
+    local walk='started|consent page|allowed|signed in|connected|tools listed|whoami|save_snippet|get_snippet|no script of the page called us|a script of the page may'
+    local transport=$1 era
+    local -x SCREENSHOTS=$peers/logs CHROMIUM
+    CHROMIUM=$(browser)
+    serve_locally "inspector-page-$transport" --memory
+    for era in $(eras_of "$transport"); do
+        client 'MCP Inspector 2.12 page' "$transport" "$era" "$walk" \
+            "$node" "$peers/npm/inspector_page.mjs" "$url/mcp"
+    done
 }
 
 # A library asks us to consent; a program opens a browser, which does.

@@ -62,7 +62,7 @@ report() {
 }
 
 report_line() {
-    printf '%-36s %-46s %s\n' "$1" "$2" "$3"
+    printf '%-40s %-46s %s\n' "$1" "$2" "$3"
 }
 
 # The last lines, however the run ends.
