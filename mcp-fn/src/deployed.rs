@@ -21,7 +21,7 @@ pub type Fatal = Box<dyn Error>;
 /// Serves `handler` to users who have signed in, until the process is told to stop. This is all that
 /// the `main` of a server has to do.
 pub async fn serve<H: ServerHandler>(handler: H) -> ExitCode {
-    serve_with(|_| Some(|_: &Azure| Ok(handler))).await
+    serve_with(|_| Some(|_: &Config, _: &Azure| Ok(handler))).await
 }
 
 /// The same for a handler that has settings or storage of its own: `read` takes its settings, and
@@ -29,7 +29,7 @@ pub async fn serve<H: ServerHandler>(handler: H) -> ExitCode {
 pub async fn serve_with<H, M>(read: impl FnOnce(&mut Settings<'_>) -> Option<M>) -> ExitCode
 where
     H: ServerHandler,
-    M: FnOnce(&Azure) -> Result<H, Fatal>,
+    M: FnOnce(&Config, &Azure) -> Result<H, Fatal>,
 {
     telemetry::log_json_lines(&ProcessEnv);
     match run(read).await {
@@ -44,11 +44,11 @@ where
 async fn run<H, M>(read: impl FnOnce(&mut Settings<'_>) -> Option<M>) -> Result<(), Fatal>
 where
     H: ServerHandler,
-    M: FnOnce(&Azure) -> Result<H, Fatal>,
+    M: FnOnce(&Config, &Azure) -> Result<H, Fatal>,
 {
     let start = Start::read(&ProcessEnv, read)?;
     let azure = Azure::new(&start.identity, azure::http_client()?)?;
-    let handler = (start.make)(&azure)?;
+    let handler = (start.make)(&start.config, &azure)?;
     let sessions = Sessions::new(
         &start.config.session_keys,
         &start.config.base_url,

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use mcp_fn::config::Config;
 use mcp_fn::deployed;
 use mcp_fn::snippets::azure::AzureBlobs;
 use mcp_fn::snippets::owned::Snippets;
@@ -14,7 +15,7 @@ use shared::clock::SystemClock;
 async fn main() -> ExitCode {
     deployed::serve_with(|settings| {
         let blobs = StorageEndpoint::read(settings, "BLOBS_ENDPOINT", StorageService::Blob)?;
-        Some(|azure: &Azure| {
+        Some(|_: &Config, azure: &Azure| {
             let snippets = Snippets::new(Arc::new(AzureBlobs::new(azure, blobs)?));
             Ok(SnippetTools::new(snippets, Arc::new(SystemClock)))
         })
