@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod caller;
 pub mod config;
+pub mod deployed;
 mod icons;
 mod metadata;
 mod resources;

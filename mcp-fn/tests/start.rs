@@ -3,99 +3,28 @@
 
 #[path = "../../tests/deployed/process.rs"]
 mod process;
-
-use std::time::Duration;
+#[path = "../../tests/deployed/signed_in.rs"]
+mod signed_in;
 
 use process::{Account, Process, endpoint, free_port};
-use secrecy::ExposeSecret;
-use serde_json::{Map, Value};
-use shared::base_url::PublicBaseUrl;
-use shared::clock::{Clock, SystemClock};
-use shared::scope::Scopes;
-use shared::seal::KeyRing;
-use shared::session::{
-    Claims, ClaimsSealer, EntraAccessToken, ExpiryWeek, Identity, Session, SessionId, SessionToken,
-    TokenSealer,
-};
-use shared::storage::Record;
+use serde_json::json;
+use signed_in::SignedIn;
 
-const ORIGIN: &str = "https://gw.example.com";
-
-/// A session: its keys, its token, and its row as Table Storage answers it.
-struct SignedIn {
-    keys: KeyRing,
-    token: String,
-    row: String,
+fn start(signed_in: &SignedIn, tables: u16, blobs: u16) -> Process {
+    let blobs = endpoint(blobs);
+    signed_in.start(env!("CARGO_BIN_EXE_mcp-fn"), tables, &[("BLOBS_ENDPOINT", &blobs)])
 }
 
-impl SignedIn {
-    fn new() -> Self {
-        let keys = KeyRing::generate();
-        let base_url = PublicBaseUrl::try_from(ORIGIN).unwrap();
-        let expires_at = SystemClock.now().plus(Duration::from_mins(10));
-        let week = ExpiryWeek::of(expires_at);
-        let token = SessionToken::new(SessionId::derived_from(b"x"), week, 0, expires_at);
-        let session = Session {
-            identity: Identity {
-                tenant_id: "tenant-1".to_owned().try_into().unwrap(),
-                object_id: "user-1".to_owned().try_into().unwrap(),
-                name: "Alice".to_owned(),
-            },
-            client_id: "client-1".to_owned(),
-            client_name: "App".to_owned(),
-            resource: base_url.resource(),
-            scopes: Scopes::all(),
-            expires_at,
-        };
-        let entra_access_token = EntraAccessToken::new("entra".to_owned().into());
-        let claims = Claims { session, entra_access_token };
-        let record = ClaimsSealer::new(&keys).write(Record::default(), &token, &claims);
-        let token = TokenSealer::new(&keys, ORIGIN).mint(&token).expose_secret().to_owned();
-        Self { keys, token, row: entity(&record) }
-    }
-
-    fn start(&self, tables: u16, blobs: u16) -> Process {
-        let (keys, tables, blobs) = (self.keys.to_setting(), endpoint(tables), endpoint(blobs));
-        let settings = [
-            ("PUBLIC_BASE_URL", ORIGIN),
-            ("SESSION_KEYS", keys.expose_secret()),
-            ("SESSION_TABLES_ENDPOINT", &tables),
-            ("RELAY_TABLES_ENDPOINT", &tables),
-            ("BLOBS_ENDPOINT", &blobs),
-        ];
-        Process::start(env!("CARGO_BIN_EXE_mcp-fn"), &settings)
-    }
-
-    /// The answer to a call that needs the session, and the snippets.
-    fn call(&self, process: &Process) -> (u16, String) {
-        let head = format!(
-            "POST /mcp\nauthorization: Bearer {}\naccept: application/json, text/event-stream\n\
-             content-type: application/json\nmcp-protocol-version: 2025-11-25\n",
-            self.token
-        );
-        let message = r#"{ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-            "params": { "name": "list_snippets", "arguments": {} } }"#;
-        process.ask(&head, message)
-    }
-}
-
-fn entity(record: &Record) -> String {
-    let mut entity = Map::<String, Value>::new();
-    for name in ["PartitionKey", "RowKey", "odata.etag"] {
-        entity.insert(name.to_owned(), "x".into());
-    }
-    for (name, bytes) in record.columns() {
-        entity.insert(format!("{name}@odata.type"), "Edm.Binary".into());
-        entity.insert(name.to_owned(), azure_core::base64::encode(bytes).into());
-    }
-    Value::Object(entity).to_string()
+/// The answer to a call that needs the session, and the snippets.
+fn list_snippets(signed_in: &SignedIn, process: &Process) -> (u16, String) {
+    signed_in.call(process, "list_snippets", &json!({}))
 }
 
 #[test]
 fn it_answers_before_it_asks_storage_for_anything() {
     let signed_in = SignedIn::new();
     let account = Account::answering(403, "AuthorizationPermissionMismatch", "");
-    let process = signed_in.start(account.port, account.port);
+    let process = start(&signed_in, account.port, account.port);
 
     let (page, _) = process.ask("GET /", "");
     let (metadata, _) = process.ask("GET /.well-known/oauth-protected-resource/mcp", "");
@@ -103,7 +32,7 @@ fn it_answers_before_it_asks_storage_for_anything() {
 
     assert_eq!((page, metadata, challenge), (200, 200, 401));
     assert_eq!(account.requests(), 0);
-    signed_in.call(&process);
+    list_snippets(&signed_in, &process);
     assert_eq!(account.requests(), 1);
 }
 
@@ -116,9 +45,9 @@ fn a_table_endpoint_that_is_wrong_or_lacks_its_role_is_named_and_the_caller_is_t
         (Account::answering(403, code, "").port, code),
     ] {
         let signed_in = SignedIn::new();
-        let process = signed_in.start(port, free_port());
+        let process = start(&signed_in, port, free_port());
 
-        let (status, answer) = signed_in.call(&process);
+        let (status, answer) = list_snippets(&signed_in, &process);
 
         assert_eq!(status, 503, "{cause}: {answer}");
         assert!(answer.contains("retry-after: 1\r\n"), "{cause}: {answer}");
@@ -135,9 +64,9 @@ fn a_table_endpoint_that_is_wrong_or_lacks_its_role_is_named_and_the_caller_is_t
 fn an_account_that_oauth_fn_does_not_write_to_is_named() {
     let signed_in = SignedIn::new();
     let account = Account::answering(404, "TableNotFound", "");
-    let process = signed_in.start(account.port, free_port());
+    let process = start(&signed_in, account.port, free_port());
 
-    let (status, answer) = signed_in.call(&process);
+    let (status, answer) = list_snippets(&signed_in, &process);
 
     assert_eq!(status, 503, "{answer}");
     let line = process.complaint();
@@ -155,9 +84,9 @@ fn a_blob_endpoint_that_is_wrong_or_lacks_its_role_is_named_and_the_tool_says_to
     ] {
         let signed_in = SignedIn::new();
         let tables = Account::answering(200, "", &signed_in.row);
-        let process = signed_in.start(tables.port, port);
+        let process = start(&signed_in, tables.port, port);
 
-        let (status, answer) = signed_in.call(&process);
+        let (status, answer) = list_snippets(&signed_in, &process);
 
         assert_eq!(status, 200, "{cause}: {answer}");
         assert!(answer.contains("Snippets cannot be reached right now."), "{cause}: {answer}");
@@ -173,7 +102,7 @@ fn a_blob_endpoint_that_is_wrong_or_lacks_its_role_is_named_and_the_tool_says_to
 fn it_stops_when_it_is_told_to_whatever_streams_are_open() {
     let signed_in = SignedIn::new();
     let tables = Account::answering(200, "", &signed_in.row);
-    let mut process = signed_in.start(tables.port, free_port());
+    let mut process = start(&signed_in, tables.port, free_port());
     let head = format!("GET /mcp/sse HTTP/1.1\nauthorization: Bearer {}", signed_in.token);
     let _stream = process.begin(&head);
 

@@ -53,9 +53,3 @@ install_from_pypi() {
         give_up "PyPI did not give the packages of tests/peers/requirements-$1.txt"
     cp "$requirements" "$stamp"
 }
-
-give_up() {
-    printf '%s\n' "$1" >&2
-    printf '\n%d passed, 1 failed\n' "$passed"
-    exit 1
-}

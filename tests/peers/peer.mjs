@@ -2,9 +2,15 @@
 // through the tools.
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:net';
 import { approve } from './person.mjs';
 
 export const SERVER = new URL(process.argv[2]);
+/** How a client of MCP gets here: `http` for Streamable HTTP, or `sse` for HTTP+SSE. */
+export const [TRANSPORT, ERA] = process.argv.slice(3);
+/** Where a client of MCP is pointed at. */
+export const endpoint = new URL(TRANSPORT === 'sse' ? `${SERVER}/sse` : SERVER);
 export const REDIRECT_URI = 'http://127.0.0.1:53122/callback';
 export const TOOLS = ['delete_snippet', 'get_snippet', 'hello_mcp', 'list_snippets', 'save_snippet', 'whoami'];
 const TEXT = 'fn main() {}\n\tä ☃ 🦀 </script>\n';
@@ -27,6 +33,15 @@ export async function listen(server, port) {
     server.once('error', failed).listen(Number(port), '127.0.0.1', listening);
   });
   server.unref();
+}
+
+/** A port of this machine at which nothing listens. */
+export async function freePort() {
+  const server = createServer();
+  await listen(server, 0);
+  const { port } = server.address();
+  await new Promise((closed) => server.close(closed));
+  return port;
 }
 
 /** An OAuth provider in memory. Where it would open a browser, the person has decided already. */
@@ -69,28 +84,35 @@ export class Provider {
 
 /** Uses the tools, then refreshes and uses them again. `refresh` is the client's own way. */
 export async function walk(client, provider, refresh) {
-  const call = async (name, args) => {
-    const result = await client.callTool({ name, arguments: args });
-    const text = result.content.map((part) => part.text ?? '').join('');
-    assert.ok(!result.isError, `${name} failed: ${text}`);
-    return text;
-  };
-  const named = { snippetname: 'peer.txt' };
-
-  await step('sign-in', async () => assert.match(await call('whoami', {}), /alice/i));
-  await step('tools/list', async () => {
-    const { tools } = await client.listTools();
-    assert.deepEqual(tools.map((tool) => tool.name).sort(), TOOLS);
-  });
-  await step('save_snippet', () => call('save_snippet', { ...named, snippet: TEXT }));
-  await step('get_snippet', async () => assert.equal(await call('get_snippet', named), TEXT));
+  const call = await useTools(client);
   await step('refresh', async () => {
     const before = provider.stored;
     assert.equal(await refresh(), 'AUTHORIZED');
     assert.notEqual(provider.stored.access_token, before.access_token);
     assert.notEqual(provider.stored.refresh_token, before.refresh_token);
   });
-  await step('call after refresh', async () => assert.equal(await call('get_snippet', named), TEXT));
+  await step('call after refresh', async () => assert.match(await call('whoami'), /alice/i));
+}
+
+/** Uses the tools; returns how. */
+export async function useTools(client) {
+  const call = async (name, args = {}) => {
+    const result = await client.callTool({ name, arguments: args });
+    const text = result.content.map((part) => part.text ?? '').join('');
+    assert.ok(!result.isError, `${name} failed: ${text}`);
+    return text;
+  };
+  // Nobody else saves it, so that nothing is overwritten.
+  const named = { snippetname: `peer-${randomUUID()}.txt` };
+
+  await step('sign-in', async () => assert.match(await call('whoami'), /alice/i));
+  await step('tools/list', async () => {
+    const { tools } = await client.listTools();
+    assert.deepEqual(tools.map((tool) => tool.name).sort(), TOOLS);
+  });
+  await step('save_snippet', () => call('save_snippet', { ...named, snippet: TEXT }));
+  await step('get_snippet', async () => assert.equal(await call('get_snippet', named), TEXT));
+  return call;
 }
 
 /** The text that a tool answers to one bare request, which `send` gives its token and sends. */

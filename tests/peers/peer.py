@@ -1,6 +1,7 @@
 """What the Python peers share: reported steps, a person who allows and signs in, a walk through the tools."""
 
 import http.cookiejar
+import secrets
 import sys
 import urllib.error
 import urllib.request
@@ -12,6 +13,11 @@ SERVER = sys.argv[1] if len(sys.argv) > 1 else ""
 REDIRECT_URI = "http://127.0.0.1:53122/callback"
 TOOLS = ["delete_snippet", "get_snippet", "hello_mcp", "list_snippets", "save_snippet", "whoami"]
 TEXT = "fn main() {}\n\t\u00e4 \u2603 \U0001f980 </script>\n"
+
+
+def endpoint(transport):
+    """Where a client of MCP is pointed at: `http` is Streamable HTTP, `sse` is HTTP+SSE."""
+    return f"{SERVER}/sse" if transport == "sse" else SERVER
 
 
 @contextmanager
@@ -160,6 +166,8 @@ async def walk(session, provider, memory):
         check(not failed, f"{tool} failed: {text}")
         return text
 
+    # Nobody else saves it, so that nothing is overwritten.
+    name = f"peer-{secrets.token_hex(8)}.txt"
     with step("sign-in"):
         who = await call("whoami", {})
         check("alice" in who.lower(), f"whoami says {who}")
@@ -167,9 +175,9 @@ async def walk(session, provider, memory):
         names = sorted(tool.name for tool in (await session.list_tools()).tools)
         check(names == TOOLS, f"the tools are {names}")
     with step("save_snippet"):
-        await call("save_snippet", {"snippetname": "peer.txt", "snippet": TEXT})
+        await call("save_snippet", {"snippetname": name, "snippet": TEXT})
     with step("get_snippet"):
-        text = await call("get_snippet", {"snippetname": "peer.txt"})
+        text = await call("get_snippet", {"snippetname": name})
         check(text == TEXT, f"got another text: {text!r}")
     with step("refresh"):
         before = memory.tokens
@@ -178,5 +186,5 @@ async def walk(session, provider, memory):
         check(memory.tokens.access_token != before.access_token, "the access token is the old one")
         check(memory.tokens.refresh_token != before.refresh_token, "the refresh token is the old one")
     with step("call after refresh"):
-        text = await call("get_snippet", {"snippetname": "peer.txt"})
+        text = await call("get_snippet", {"snippetname": name})
         check(text == TEXT, f"got another text: {text!r}")

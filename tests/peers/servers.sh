@@ -50,3 +50,8 @@ stop_all() {
         kill -KILL "$pid" 2>/dev/null || true
     done
 }
+
+give_up() {
+    printf '%s\n' "$1" >&2
+    exit 1
+}

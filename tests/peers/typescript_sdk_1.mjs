@@ -3,11 +3,13 @@
 
 import { UnauthorizedError, auth } from '@modelcontextprotocol/sdk/client/auth.js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { Provider, SERVER, walk } from './peer.mjs';
+import { Provider, TRANSPORT, endpoint, walk } from './peer.mjs';
 
 const provider = new Provider('TypeScript sdk 1');
-const newTransport = () => new StreamableHTTPClientTransport(SERVER, { authProvider: provider });
+const Transport = TRANSPORT === 'sse' ? SSEClientTransport : StreamableHTTPClientTransport;
+const newTransport = () => new Transport(endpoint, { authProvider: provider });
 const newClient = () => new Client({ name: 'peer', version: '0.0.0' });
 
 const first = newTransport();
@@ -18,5 +20,5 @@ await first.finishAuth(provider.answer.get('code'));
 
 const client = newClient();
 await client.connect(newTransport());
-await walk(client, provider, () => auth(provider, { serverUrl: SERVER }));
+await walk(client, provider, () => auth(provider, { serverUrl: endpoint }));
 await client.close();

@@ -2,6 +2,7 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "these are tests")]
 
 mod audit;
+mod documents;
 mod doors;
 mod manifests;
 mod routes;
