@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import secrets
+import threading
 import urllib.request
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -41,6 +42,15 @@ class SignedIn:
         }))
         self.access_token, self.refresh_token = tokens["access_token"], tokens["refresh_token"]
         self.ask_again()
+        self.listen()
+
+    def listen(self):
+        """Opens a stream of HTTP+SSE, and reads it for as long as this process runs."""
+        headers = {"Authorization": f"Bearer {self.access_token}", "Accept": "text/event-stream"}
+        stream = urllib.request.urlopen(urllib.request.Request(f"{ORIGIN}/mcp/sse", headers=headers))
+        address = next(line for line in stream if line.startswith(b"data: "))
+        self.stream = peer.query(urljoin(ORIGIN, address[6:].decode().strip()))["sessionId"]
+        threading.Thread(target=lambda: [None for _ in stream], daemon=True).start()
 
     def ask_again(self):
         """A second sign-in, that stops where the browser is sent to the identity provider."""
@@ -73,6 +83,7 @@ class SignedIn:
         return {
             "GET /authorize": self.authorization(),
             "GET /consent": {"request": self.sealed_request},
+            "POST /mcp/message": {"sessionId": self.stream},
             "GET /oauth-callback": {"state": self.upstream_state, "code": "unknown"},
         }.get(operation)
 
@@ -90,6 +101,7 @@ class SignedIn:
             },
             "POST /revoke": {"client_id": self.client_id, "token": "mcp_at_unknown"},
             "POST /mcp": {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}},
+            "POST /mcp/message": {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}},
         }.get(operation)
 
     def headers(self, operation, body):

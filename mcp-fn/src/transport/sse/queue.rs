@@ -1,7 +1,8 @@
 //! What waits to be sent on one stream: bounded, and closed with a reason.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -10,6 +11,9 @@ use tokio::time::{Instant, timeout};
 
 /// So many bytes wait for a slow reader, or one event if it alone is larger.
 const CAPACITY: usize = 4 * 1024 * 1024;
+
+/// So many bytes wait for all clients of an instance together: an eighth of its memory.
+const CAPACITY_OF_ALL: usize = 64 * 1024 * 1024;
 
 /// How long an answer waits for room. Its sender waits as long, which is how a client that reads
 /// too slowly is slowed down.
@@ -46,12 +50,35 @@ pub(super) enum NotTaken {
     Full,
 }
 
-/// Events on their way to one client.
+/// What waits on all streams of an instance.
 #[derive(Debug, Default)]
+pub(super) struct Room {
+    taken: AtomicUsize,
+    emptied: Notify,
+}
+
+impl Room {
+    fn has(&self, bytes: usize) -> bool {
+        let taken = self.taken.load(Ordering::Relaxed);
+        taken == 0 || taken + bytes <= CAPACITY_OF_ALL
+    }
+
+    fn take(&self, bytes: usize) {
+        self.taken.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.taken.fetch_sub(bytes, Ordering::Relaxed);
+        self.emptied.notify_waiters();
+    }
+}
+
+/// Events on their way to one client.
+#[derive(Debug)]
 pub(super) struct Queue {
     state: Mutex<State>,
     filled: Notify,
-    emptied: Notify,
+    room: Arc<Room>,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +95,12 @@ impl State {
         self.bytes += event.len();
         self.events.push_back(event.clone());
     }
+
+    /// Throws away what waits, and says how much it was.
+    fn forget(&mut self) -> usize {
+        self.events = VecDeque::new();
+        std::mem::take(&mut self.bytes)
+    }
 }
 
 /// What the stream sends next.
@@ -80,16 +113,23 @@ pub(super) enum Next {
 }
 
 impl Queue {
+    /// A queue with nothing in it, on an instance that has so much `room`.
+    pub(super) fn new(room: Arc<Room>) -> Self {
+        Self { state: Mutex::default(), filled: Notify::new(), room }
+    }
+
     /// Takes `event` if there is room for it.
     pub(super) fn push(&self, event: &Bytes) -> Result<(), NotTaken> {
         let mut state = self.state();
         if state.ending.is_some() {
             return Err(NotTaken::Ended);
         }
-        if !state.events.is_empty() && state.bytes + event.len() > CAPACITY {
+        let fits = state.events.is_empty() || state.bytes + event.len() <= CAPACITY;
+        if !fits || !self.room.has(event.len()) {
             return Err(NotTaken::Full);
         }
         state.add(event);
+        self.room.take(event.len());
         self.filled.notify_one();
         Ok(())
     }
@@ -105,6 +145,8 @@ impl Queue {
         let behind_since = *state.behind_since.get_or_insert_with(Instant::now);
         if behind_since.elapsed() < PATIENCE {
             state.add(event);
+            self.room.take(event.len());
+            self.filled.notify_one();
             return Ok(());
         }
         drop(state);
@@ -116,7 +158,7 @@ impl Queue {
     pub(super) async fn push_in_time(&self, event: &Bytes) -> Result<(), NotTaken> {
         let taken = timeout(PATIENCE, async {
             loop {
-                let emptied = self.emptied.notified();
+                let emptied = self.room.emptied.notified();
                 match self.push(event) {
                     Err(NotTaken::Full) => emptied.await,
                     outcome => return outcome,
@@ -148,11 +190,11 @@ impl Queue {
         }
         state.ending = Some(ending);
         if ending != Ending::Age {
-            state.events = VecDeque::new();
-            state.bytes = 0;
+            self.room.give_back(state.forget());
         }
         self.filled.notify_one();
-        self.emptied.notify_waiters();
+        // Who waits for room here need not wait any longer.
+        self.room.emptied.notify_waiters();
     }
 
     fn pop(&self) -> Option<Next> {
@@ -163,7 +205,7 @@ impl Queue {
                 if state.bytes <= CAPACITY {
                     state.behind_since = None;
                 }
-                self.emptied.notify_waiters();
+                self.room.give_back(event.len());
                 Some(Next::Event(event))
             }
             None => state.ending.map(Next::End),
@@ -175,11 +217,22 @@ impl Queue {
     }
 }
 
+impl Drop for Queue {
+    fn drop(&mut self) {
+        let left = self.state().forget();
+        self.room.give_back(left);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     static SMALL: Bytes = Bytes::from_static(b"small");
+
+    fn queue() -> Queue {
+        Queue::new(Arc::default())
+    }
 
     fn large() -> Bytes {
         Bytes::from(vec![b'x'; CAPACITY])
@@ -187,7 +240,7 @@ mod tests {
 
     #[tokio::test]
     async fn events_come_out_in_the_order_in_which_they_went_in() {
-        let queue = Queue::default();
+        let queue = queue();
 
         queue.push(&SMALL).unwrap();
         queue.push(&Bytes::from_static(b"other")).unwrap();
@@ -198,7 +251,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_event_is_taken_however_large_and_the_next_has_to_wait() {
-        let queue = Queue::default();
+        let queue = queue();
 
         let first = queue.push(&Bytes::from(vec![b'x'; CAPACITY * 3]));
         let second = queue.push(&SMALL);
@@ -208,7 +261,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_for_room_gets_it_when_the_client_reads() {
-        let queue = Queue::default();
+        let queue = queue();
         queue.push(&large()).unwrap();
 
         let (pushed, read) = tokio::join!(queue.push_in_time(&SMALL), queue.next());
@@ -219,7 +272,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_does_not_read_loses_its_stream_and_what_waited() {
-        let queue = Queue::default();
+        let queue = queue();
         queue.push(&large()).unwrap();
         let began = tokio::time::Instant::now();
 
@@ -232,7 +285,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_may_be_behind_for_a_while_if_the_sender_cannot_wait() {
-        let queue = Queue::default();
+        let queue = queue();
         queue.push(&large()).unwrap();
 
         let behind = queue.push_anyway(&SMALL);
@@ -245,7 +298,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_catches_up_keeps_its_stream() {
-        let queue = Queue::default();
+        let queue = queue();
         queue.push(&large()).unwrap();
         queue.push_anyway(&SMALL).unwrap();
 
@@ -255,9 +308,27 @@ mod tests {
         assert_eq!(queue.push_anyway(&large()), Ok(()));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn all_clients_of_an_instance_together_have_so_much_room_and_no_more() {
+        let room = Arc::<Room>::default();
+        let queues: Vec<_> =
+            (0..=CAPACITY_OF_ALL / CAPACITY).map(|_| Queue::new(Arc::clone(&room))).collect();
+        let (last, others) = queues.split_last().unwrap();
+        for queue in others {
+            queue.push(&large()).unwrap();
+        }
+
+        let full = last.push(&SMALL);
+        let (pushed, _) = tokio::join!(last.push_in_time(&SMALL), others[0].next());
+        drop(queues);
+
+        assert_eq!((full, pushed), (Err(NotTaken::Full), Ok(())));
+        assert_eq!(room.taken.load(Ordering::Relaxed), 0);
+    }
+
     #[tokio::test]
     async fn a_stream_that_ends_for_its_age_sends_what_waits() {
-        let queue = Queue::default();
+        let queue = queue();
         queue.push(&SMALL).unwrap();
 
         queue.end(Ending::Age);

@@ -10,7 +10,7 @@ use shared::storage::StoreError;
 
 use super::answer::PostId;
 use super::event;
-use super::queue::{Ending, NotTaken, Queue};
+use super::queue::{Ending, NotTaken, Queue, Room};
 use super::relay::{Mailbox, Relay};
 use super::session_id::{InstanceId, McpSessionId, StreamId};
 
@@ -31,6 +31,7 @@ pub(super) struct Streams {
     lifetime: Duration,
     pub(super) relay: Relay,
     clock: Arc<dyn Clock>,
+    room: Arc<Room>,
     open: Mutex<Open>,
 }
 
@@ -82,7 +83,7 @@ impl Streams {
     /// No stream, on a new instance. Each one will live for `lifetime`.
     pub(super) fn new(relay: Relay, lifetime: Duration, clock: Arc<dyn Clock>) -> Self {
         let instance = InstanceId::generate();
-        Self { instance, lifetime, relay, clock, open: Mutex::default() }
+        Self { instance, lifetime, relay, clock, room: Arc::default(), open: Mutex::default() }
     }
 
     /// How long a stream lives.
@@ -99,7 +100,7 @@ impl Streams {
             stream: StreamId::generate(),
             ends_at: now.plus(self.lifetime),
         };
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(Queue::new(Arc::clone(&self.room)));
         let mut open = self.lock();
         if open.held.len() >= MOST {
             return None;
