@@ -138,9 +138,10 @@ fn an_account_that_oauth_fn_does_not_write_to_is_named() {
 
     let (status, answer) = signed_in.call(&process);
 
-    assert_eq!(status, 401, "{answer}");
+    assert_eq!(status, 503, "{answer}");
     let line = process.complaint();
-    assert!(line.contains("is SESSION_TABLES_ENDPOINT the account that oauth-fn writes to?"));
+    let expected = "SESSION_TABLES_ENDPOINT must name the account that oauth-fn writes to";
+    assert!(line.contains(expected), "{line}");
 }
 
 #[test]
