@@ -81,7 +81,7 @@ fn is_told(settings: &[(&str, &str)], cause: &str, role: &str) {
     let server = OauthFn::start(settings);
     let (status, answer) = server.redeem();
     assert_eq!(status, 503, "{cause}: {answer}");
-    assert!(answer.contains("retry-after: 1\r\n"), "{cause}: {answer}");
+    assert!(answer.contains("retry-after: 5\r\n"), "{cause}: {answer}");
     assert!(answer.contains(r#""error":"temporarily_unavailable""#), "{cause}: {answer}");
     let line = server.process.complaint();
     for word in ["SESSION_TABLES_ENDPOINT: cannot read a record: ", cause, role] {

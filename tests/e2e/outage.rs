@@ -1,6 +1,7 @@
 //! Storage is away: nothing is granted, nothing is lost, and everyone is told to try again
 //! (threat 47).
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
+use futures::stream;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use local::{ManualClock, NoAssertions};
@@ -193,6 +195,19 @@ impl Server {
         self.send(request.body(body.into()).unwrap()).await
     }
 
+    /// The answer to a form of our own pages that takes so long to come.
+    async fn slow_form(&self, path: &str, form: String, upload: Duration) -> Response {
+        let body = Body::from_stream(stream::once(async move {
+            tokio::time::sleep(upload).await;
+            Ok::<_, Infallible>(form)
+        }));
+        let request = Request::post(path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("origin", ORIGIN)
+            .header("sec-fetch-site", "same-origin");
+        self.send(request.body(body).unwrap()).await
+    }
+
     async fn client_id(&self) -> String {
         let registration = json!({ "redirect_uris": ["https://app.example/cb"] });
         let body = json_of(self.register(&registration).await).await;
@@ -208,7 +223,7 @@ async fn json_of(response: Response) -> Value {
 /// Asserts the one answer to clients while storage is away.
 async fn asks_for_patience(response: Response) {
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(response.headers()["retry-after"], "1");
+    assert_eq!(response.headers()["retry-after"], "5");
     assert_eq!(response.headers()["cache-control"], "no-store");
     let body = json_of(response).await;
     assert_eq!(body["error"], "temporarily_unavailable");
@@ -281,6 +296,47 @@ async fn a_client_waits_for_storage_no_longer_than_its_request_may_take() {
 
     assert_eq!(began.elapsed(), deadline::REQUEST);
     asks_for_patience(response).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_form_that_comes_slowly_takes_nothing_of_the_time_for_storage() {
+    let server = Server::on(Arc::new(Silent));
+    let client_id = server.client_id().await;
+    let token = server.token::<Refresh>(&server.grant_keys);
+    let (form, upload) =
+        (format!("client_id={client_id}&token={token}"), deadline::REQUEST * 4 / 3);
+    let began = Instant::now();
+
+    let response = server.slow_form("/revoke", form, upload).await;
+
+    assert_eq!(began.elapsed(), upload + deadline::REQUEST);
+    asks_for_patience(response).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_in_time_is_given_up_with_a_sentence() {
+    let server = Server::on(Arc::new(Silent));
+    for path in ["/register", "/token", "/revoke", "/consent", "/account"] {
+        let began = Instant::now();
+
+        let response = server.slow_form(path, String::new(), deadline::BODY * 2).await;
+
+        assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT, "{path}");
+        assert_eq!(began.elapsed(), deadline::BODY, "{path}");
+        assert_eq!(response.headers()["cache-control"], "no-store", "{path}");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let told = match serde_json::from_slice::<Value>(&body) {
+            Ok(json) => {
+                assert_eq!(json["error"], "invalid_request", "{path}");
+                json["error_description"]
+                    == "the body took longer than 30 seconds to come: send it again"
+            }
+            Err(_) => {
+                String::from_utf8(body.to_vec()).unwrap().contains("The form did not come in time.")
+            }
+        };
+        assert!(told, "{path}");
+    }
 }
 
 #[tokio::test]
