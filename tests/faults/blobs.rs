@@ -35,6 +35,8 @@ impl Blobs {
 
     fn at(&mut self, name: &str, request: &Request) -> Answer {
         if request.method == "PUT" {
+            let content_type = request.header("x-ms-blob-content-type");
+            assert_eq!(content_type, Some("text/plain; charset=utf-8"), "{name}");
             self.0.insert(name.to_owned(), request.body.clone());
             return Answer::new(201).with("etag", "\"0x1\"").with("last-modified", MODIFIED);
         }

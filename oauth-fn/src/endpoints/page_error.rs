@@ -61,7 +61,9 @@ impl PageError {
             DocumentError::TooMany(error) => {
                 Self::later(StatusCode::TOO_MANY_REQUESTS, error.retry_after, explanation)
             }
-            DocumentError::Busy => Self::unavailable_for(COME_AGAIN, explanation),
+            DocumentError::Busy | DocumentError::Fetch(FetchError::TooLate) => {
+                Self::unavailable_for(COME_AGAIN, explanation)
+            }
             DocumentError::Fetch(FetchError::Client(_) | FetchError::TimedOut) => {
                 Self::unavailable_for(FAILURE_LIFETIME.as_secs(), explanation)
             }
@@ -143,6 +145,7 @@ fn explain(error: &DocumentError) -> &'static str {
             FetchError::OtherType => "The program's own description is not JSON.",
             FetchError::Status(_) => "The program's website does not have its description.",
             FetchError::TimedOut => "The program's website did not answer in time.",
+            FetchError::TooLate => "The server was too slow to look up the program.",
             FetchError::TooLarge => "The program's own description is too long.",
         },
         DocumentError::Host => "This server does not take programs of this website.",

@@ -55,7 +55,9 @@ impl From<HttpFailure> for UpstreamError {
     fn from(error: HttpFailure) -> Self {
         match error {
             HttpFailure::Unusable(_) => Self::Invalid(Box::new(error)),
-            HttpFailure::Network(_) | HttpFailure::Status(_) => Self::Unavailable(Box::new(error)),
+            HttpFailure::Network(_) | HttpFailure::Status(_) | HttpFailure::TooLate => {
+                Self::Unavailable(Box::new(error))
+            }
         }
     }
 }
