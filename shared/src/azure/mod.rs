@@ -5,6 +5,7 @@ mod endpoint;
 mod fault;
 mod identity;
 mod patience;
+mod renewal;
 mod shared_key;
 
 use std::error::Error;
@@ -26,6 +27,7 @@ pub use patience::Patience;
 
 use assertion::IdentityAssertions;
 use patience::{GiveUp, SendAgain};
+use renewal::SoonRenewed;
 use shared_key::SharedKeyPolicy;
 
 use crate::client_assertion::ClientAssertions;
@@ -82,6 +84,7 @@ impl Azure {
             ..ClientOptions::default()
         };
         let credential = identity.credential(options).map_err(SetUpError::new)?;
+        let credential: Arc<dyn TokenCredential> = Arc::new(SoonRenewed::new(credential));
         let for_storage = Arc::clone(&credential);
         let identity = BearerTokenAuthorizationPolicy::new(for_storage, [STORAGE_SCOPE]);
         Ok(Self { transport, credential, identity: Arc::new(identity), patience })
