@@ -130,6 +130,20 @@ fn an_endpoint_that_is_no_account_is_named() {
 }
 
 #[test]
+fn an_account_without_the_row_of_a_good_code_is_named() {
+    let account = endpoint(Account::answering(404, "TableNotFound", "").port);
+    let server = OauthFn::start(&[("SESSION_TABLES_ENDPOINT", &account)]);
+
+    let (status, answer) = server.redeem();
+
+    assert_eq!(status, 503, "{answer}");
+    assert!(answer.contains(r#""error":"temporarily_unavailable""#), "{answer}");
+    let line = server.process.complaint();
+    let expected = "SESSION_TABLES_ENDPOINT must name the account that it was written to";
+    assert!(line.contains(expected), "{line}");
+}
+
+#[test]
 fn a_role_that_is_missing_is_named() {
     let code = "AuthorizationPermissionMismatch";
     let endpoint = endpoint(Account::answering(403, code, "").port);

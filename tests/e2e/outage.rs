@@ -12,6 +12,7 @@ use axum::response::Response;
 use futures::stream;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
+use local::embedded::EmbeddedStore;
 use local::{ManualClock, NoAssertions};
 use oauth_fn::documents::DocumentFetcher;
 use oauth_fn::grants::{Code, Refresh};
@@ -336,6 +337,39 @@ async fn a_body_that_does_not_come_in_time_is_given_up_with_a_sentence() {
             }
         };
         assert!(told, "{path}");
+    }
+}
+
+/// A store without a row: that of another account, or one whose tables were lost.
+fn empty() -> Arc<dyn RecordStore> {
+    Arc::new(EmbeddedStore::in_memory().unwrap())
+}
+
+#[tokio::test]
+async fn a_token_whose_row_is_nowhere_is_a_fault_of_ours_and_not_of_its_client() {
+    let server = Server::on(empty());
+    let client_id = server.client_id().await;
+    let code = server.token::<Code>(&server.grant_keys);
+    let refresh = server.token::<Refresh>(&server.grant_keys);
+    let access = server.token::<Access>(&server.session_keys);
+    let verifier = "v".repeat(43);
+
+    for (path, form) in [
+        (
+            "/token",
+            vec![
+                ("grant_type", "authorization_code"),
+                ("code", code.as_str()),
+                ("redirect_uri", "https://app.example/cb"),
+                ("code_verifier", verifier.as_str()),
+            ],
+        ),
+        ("/token", vec![("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())]),
+        ("/revoke", vec![("token", refresh.as_str())]),
+        ("/revoke", vec![("token", access.as_str())]),
+    ] {
+        let client = [("client_id", client_id.as_str())];
+        asks_for_patience(server.form(path, &[&client, &form[..]].concat()).await).await;
     }
 }
 
