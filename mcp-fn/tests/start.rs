@@ -140,8 +140,8 @@ fn an_account_that_oauth_fn_does_not_write_to_is_named() {
 
     assert_eq!(status, 503, "{answer}");
     let line = process.complaint();
-    let expected = "SESSION_TABLES_ENDPOINT must name the account that oauth-fn writes to";
-    assert!(line.contains(expected), "{line}");
+    let advice = "SESSION_TABLES_ENDPOINT must name the account that oauth-fn writes to";
+    assert!(line.contains(advice), "{line}");
 }
 
 #[test]
