@@ -23,14 +23,14 @@ use crate::say;
 /// # Errors
 /// The system cannot be reached, or nothing was selected to be ended.
 pub async fn run(command: Sessions, env: &(dyn Env + Sync)) -> Result<(), SessionsError> {
-    let (flags, revoke) = match command {
-        Sessions::List(flags) => (flags, false),
+    let (flags, wish) = match command {
+        Sessions::List(flags) => (flags, Wish::List),
         Sessions::Revoke(flags) => {
             let named = flags.selection.user.is_some() || flags.selection.client.is_some();
             if !named && !flags.all {
                 return Err(SessionsError::Everybody);
             }
-            (flags.selection, true)
+            (flags.selection, Wish::Revoke)
         }
     };
     let administration = open(&flags, env)?;
@@ -38,25 +38,56 @@ pub async fn run(command: Sessions, env: &(dyn Env + Sync)) -> Result<(), Sessio
     let mut search = administration.search(Selection { user, client });
     let mut count = 0;
     while let Some(connections) = search.next().await? {
-        for connection in connections {
-            let state = if revoke {
-                administration.revoke(&connection).await?;
-                "ended"
-            } else if administration.lives(&connection).await? {
-                "alive"
-            } else {
-                "over"
-            };
-            say::line(told(&connection, state));
-            count += 1;
-        }
+        count += match wish {
+            Wish::List => list(&administration, connections).await?,
+            Wish::Revoke => revoke(&administration, connections).await?,
+        };
     }
-    if revoke && count == 0 {
-        return Err(SessionsError::NothingMeant);
-    }
-    let found = if revoke { "ended" } else { "found" };
+    let found = match wish {
+        Wish::Revoke if count == 0 => return Err(SessionsError::NothingMeant),
+        Wish::Revoke => "ended",
+        Wish::List => "found",
+    };
     say::line(format_args!("{count} connections {found}."));
     Ok(())
+}
+
+/// What an administrator wants with the connections that are found.
+#[derive(Clone, Copy)]
+enum Wish {
+    List,
+    Revoke,
+}
+
+/// Tells of each connection whether its session lives; gives how many there are.
+async fn list(
+    administration: &Administration,
+    connections: Vec<Connection>,
+) -> Result<usize, SessionsError> {
+    for connection in &connections {
+        let state = if administration.lives(connection).await? { "alive" } else { "over" };
+        say::line(told(connection, state));
+    }
+    Ok(connections.len())
+}
+
+/// Ends each connection and tells of it; gives how many there are. Those that were ended are told
+/// even where another one was not.
+async fn revoke(
+    administration: &Administration,
+    connections: Vec<Connection>,
+) -> Result<usize, SessionsError> {
+    let (mut count, mut failed) = (0, None);
+    for (connection, ended) in administration.revoke(connections).await {
+        match ended {
+            Ok(()) => {
+                say::line(told(&connection, "ended"));
+                count += 1;
+            }
+            Err(error) => failed = Some(error),
+        }
+    }
+    failed.map_or(Ok(count), |error| Err(error.into()))
 }
 
 /// One line: state, day, user, client. What others chose to be called is shown without anything

@@ -1,5 +1,5 @@
-//! Who calls: the session behind one request, the permits that its scopes give, and how long its
-//! storage may take.
+//! Who calls: the session behind one request, the permits that its scopes give, and how long the
+//! storage of each may take.
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -8,7 +8,7 @@ use http::request::Parts;
 use rmcp::ErrorData;
 use rmcp::handler::server::common::{AsRequestContext, FromContextPart};
 use rmcp::model::Extensions;
-use shared::deadline::Deadline;
+use shared::deadline::{Deadline, REQUEST};
 use shared::scope::{Scope, Scopes};
 use shared::session::Session;
 use shared::storage::Key;
@@ -17,14 +17,13 @@ use shared::storage::Key;
 #[derive(Clone, Debug)]
 pub struct Caller {
     session: Arc<Session>,
-    deadline: Option<Deadline>,
     missing: Arc<OnceLock<Scope>>,
 }
 
 impl Caller {
     /// The caller behind `session`, who has not asked for anything yet.
     pub(crate) fn new(session: Arc<Session>) -> Self {
-        Self { session, deadline: Deadline::current(), missing: Arc::default() }
+        Self { session, missing: Arc::default() }
     }
 
     /// The caller of the request with these extensions.
@@ -67,7 +66,8 @@ impl Caller {
     fn require(&self, scope: Scope) -> Result<Permit, MissingScope> {
         if self.session.scopes.contains(scope) {
             let owner = self.session.identity.user_key();
-            return Ok(Permit { owner, deadline: self.deadline });
+            // The tool begins now: how long its message took to come is no fault of storage's.
+            return Ok(Permit { owner, deadline: Deadline::after(REQUEST) });
         }
         // The bearer layer reads this after the request was served: no body is parsed twice.
         Err(MissingScope(*self.missing.get_or_init(|| scope)))
@@ -84,7 +84,7 @@ impl<C: AsRequestContext> FromContextPart<C> for Caller {
 #[derive(Debug)]
 pub struct Permit {
     owner: Key,
-    deadline: Option<Deadline>,
+    deadline: Deadline,
 }
 
 impl Permit {
@@ -93,12 +93,10 @@ impl Permit {
         &self.owner
     }
 
-    /// Does `work` under the deadline of the request: tools run in a task of their own.
+    /// Does `work` under the deadline of the permit: tools run in a task of their own, where that of
+    /// the request does not hold.
     pub async fn in_time<T>(&self, work: impl Future<Output = T>) -> T {
-        match self.deadline {
-            Some(deadline) => deadline.hold(work).await,
-            None => work.await,
-        }
+        self.deadline.hold(work).await
     }
 }
 
@@ -148,5 +146,42 @@ pub struct MissingScope(Scope);
 impl From<MissingScope> for ErrorData {
     fn from(missing: MissingScope) -> Self {
         Self::invalid_request(missing.to_string(), None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::atomic::Ordering;
+    use std::time::Duration;
+
+    use axum::body::{Body, Bytes};
+    use futures::stream;
+    use serde_json::json;
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+    use crate::testing::{TestServer, post};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_comes_slowly_takes_nothing_of_the_time_for_storage() {
+        let server = TestServer::new();
+        let token = server.sign_in("ann", "snippets:read").await;
+        let message = json!({
+            "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": { "name": "get_snippet", "arguments": { "snippetname": "a" } },
+        });
+        let upload = REQUEST + Duration::from_secs(5);
+        server.snippets.silent.store(true, Ordering::Relaxed);
+        let began = Instant::now();
+
+        let body = Body::from_stream(stream::once(async move {
+            sleep(upload).await;
+            Ok::<_, Infallible>(Bytes::from(message.to_string()))
+        }));
+        let reply = server.send(post(&token).body(body).unwrap()).await;
+
+        assert_eq!(reply.json()["result"]["isError"], true);
+        assert_eq!(began.elapsed(), upload + REQUEST);
     }
 }

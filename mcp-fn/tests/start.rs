@@ -50,7 +50,7 @@ fn a_table_endpoint_that_is_wrong_or_lacks_its_role_is_named_and_the_caller_is_t
         let (status, answer) = list_snippets(&signed_in, &process);
 
         assert_eq!(status, 503, "{cause}: {answer}");
-        assert!(answer.contains("retry-after: 1\r\n"), "{cause}: {answer}");
+        assert!(answer.contains("retry-after: 5\r\n"), "{cause}: {answer}");
         assert!(answer.contains(r#""error":"temporarily_unavailable""#), "{cause}: {answer}");
         let line = process.complaint();
         let setting = "SESSION_TABLES_ENDPOINT: cannot read a record: ";

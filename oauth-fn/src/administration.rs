@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use futures::StreamExt;
 use shared::clock::Clock;
 use shared::seal::KeyRing;
 use shared::session::{DirectoryId, ExpiryWeek, Identity, InvalidDirectoryId};
@@ -40,15 +41,21 @@ impl Administration {
         self.connections.lives(&connection.place()).await
     }
 
-    /// Ends the session of `connection`, and with it what its user's browsers remember of it.
-    ///
-    /// # Errors
-    /// Storage failed, or others change the session again and again; to do it again does no harm.
-    pub async fn revoke(&self, connection: &Connection) -> Result<(), ReplaceError> {
-        self.connections.end(connection).await?;
-        let client = Client::named(&connection.client_id);
-        Event::RevokedByAdministrator { client, user: User::from(&connection.user) }.record();
-        Ok(())
+    /// Ends the sessions of `connections`, and with them what their users' browsers remember of
+    /// them, several at a time; tells what became of each, in their order. Where it failed, to do it
+    /// again does no harm.
+    pub async fn revoke(
+        &self,
+        connections: Vec<Connection>,
+    ) -> Vec<(Connection, Result<(), ReplaceError>)> {
+        let told = |(connection, ended): &(Connection, Result<(), ReplaceError>)| {
+            if ended.is_ok() {
+                let client = Client::named(&connection.client_id);
+                let user = User::from(&connection.user);
+                Event::RevokedByAdministrator { client, user }.record();
+            }
+        };
+        self.connections.end_all(connections).inspect(told).collect().await
     }
 }
 

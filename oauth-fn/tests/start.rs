@@ -82,7 +82,7 @@ fn is_told(settings: &[(&str, &str)], cause: &str, role: &str) {
     let server = OauthFn::start(settings);
     let (status, answer) = server.redeem();
     assert_eq!(status, 503, "{cause}: {answer}");
-    assert!(answer.contains("retry-after: 1\r\n"), "{cause}: {answer}");
+    assert!(answer.contains("retry-after: 5\r\n"), "{cause}: {answer}");
     assert!(answer.contains(r#""error":"temporarily_unavailable""#), "{cause}: {answer}");
     let line = server.process.complaint();
     for word in ["SESSION_TABLES_ENDPOINT: cannot read a record: ", cause, role] {
@@ -128,6 +128,20 @@ fn an_endpoint_that_is_no_account_is_named() {
     let endpoint = endpoint(Account::answering(404, "", "<html>").port);
 
     is_told(&[("SESSION_TABLES_ENDPOINT", &endpoint)], "404", READER);
+}
+
+#[test]
+fn an_account_without_the_row_of_a_good_code_is_named() {
+    let account = endpoint(Account::answering(404, "TableNotFound", "").port);
+    let server = OauthFn::start(&[("SESSION_TABLES_ENDPOINT", &account)]);
+
+    let (status, answer) = server.redeem();
+
+    assert_eq!(status, 503, "{answer}");
+    assert!(answer.contains(r#""error":"temporarily_unavailable""#), "{answer}");
+    let line = server.process.complaint();
+    let expected = "SESSION_TABLES_ENDPOINT must name the account that it was written to";
+    assert!(line.contains(expected), "{line}");
 }
 
 #[test]

@@ -251,7 +251,7 @@ impl Audit {
 
         page.is_page(400);
         let requests = self.heard(&format!(
-            "integrity failure address=c2026q4/{name}/m
+            "integrity failure address=c2026q4/{name}/{name}
             authorization_refused failure client={name} reason=unknown_client"
         ));
         assert_eq!(requests[0], requests[1]);

@@ -2,8 +2,13 @@
 
 use std::sync::Arc;
 
+use azure_storage_blob::models::BlobClientGetPropertiesResultHeaders;
+use azure_storage_blob::{BlobContainerClient, BlobContainerClientOptions};
 use mcp_fn::snippets::azure::AzureBlobs;
-use shared::azure::StorageService;
+use mcp_fn::snippets::{Condition, Saving, SnippetName, SnippetStore, SnippetText};
+use shared::azure::{Repeats, StorageService};
+use shared::secret::random_bytes;
+use shared::storage::Key;
 
 snippet_contract_tests!(open());
 
@@ -12,4 +17,26 @@ async fn open() -> (Arc<AzureBlobs>, ()) {
     let blobs = AzureBlobs::new(&crate::azure(), endpoint).unwrap();
     blobs.make_container().await.unwrap();
     (Arc::new(blobs), ())
+}
+
+#[tokio::test]
+async fn a_snippet_is_stored_as_text() {
+    let endpoint = crate::azurite("AZURITE_BLOBS", StorageService::Blob);
+    let options = BlobContainerClientOptions {
+        client_options: crate::azure().client_options(&endpoint, Repeats::Allowed),
+        ..BlobContainerClientOptions::default()
+    };
+    let container = BlobContainerClient::new(endpoint.at(&["snippets"]), None, Some(options));
+    let owner = Key::digest("owner", &[&random_bytes::<16>()]);
+    let name = SnippetName::try_from("n").unwrap();
+    let text = SnippetText::try_from("text".to_owned()).unwrap();
+
+    let (store, ()) = open().await;
+    let saving = store.put(&owner, &name, &text, &Condition::Anything).await.unwrap();
+
+    let blob = container.unwrap().blob_client(&format!("{}/n", owner.as_str()));
+    let properties = blob.get_properties(None).await.unwrap();
+    let content_type = properties.content_type().unwrap();
+    assert_eq!(saving, Saving::Saved);
+    assert_eq!(content_type.as_deref(), Some("text/plain; charset=utf-8"));
 }

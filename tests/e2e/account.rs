@@ -281,7 +281,7 @@ async fn who_is_refused_at_entra_id_is_told_so_and_sees_nothing() {
         let answer = browser.open(&callback).await;
 
         answer.is_page(status);
-        assert_eq!(answer.header("retry-after"), (status == 503).then_some("1"));
+        assert_eq!(answer.header("retry-after"), (status == 503).then_some("5"));
         browser.act(&system, &[("action", "revoke-all")]).await.is_page(403);
     }
 }

@@ -1,6 +1,7 @@
 //! Storage is away: nothing is granted, nothing is lost, and everyone is told to try again
 //! (threat 47).
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +9,16 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
+use futures::stream;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
+use local::embedded::EmbeddedStore;
 use local::{ManualClock, NoAssertions};
+use oauth_fn::browser::{Browsers, Visit};
+use oauth_fn::connections::Connections;
+use oauth_fn::cookies::CookieJar;
 use oauth_fn::documents::DocumentFetcher;
+use oauth_fn::grant::{Connection, SESSION_LIFETIME};
 use oauth_fn::grants::{Code, Refresh};
 use oauth_fn::protocol::client_id_url::DocumentPolicy;
 use oauth_fn::protocol::preregistration::PreregisteredClients;
@@ -21,10 +28,11 @@ use oauth_fn::{Config, Doors, UpstreamConfig, UpstreamCredential};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use shared::base_url::PublicBaseUrl;
-use shared::clock::Clock;
+use shared::clock::{Clock, UnixTime};
 use shared::deadline;
+use shared::scope::Scopes;
 use shared::seal::KeyRing;
-use shared::session::{Access, ExpiryWeek, SessionId, Token, TokenKind, TokenSealer};
+use shared::session::{Access, ExpiryWeek, Identity, SessionId, Token, TokenKind, TokenSealer};
 use shared::storage::{
     Address, InsertError, Key, Page, Place, Record, RecordStore, ReplaceError, StoreError,
     TableCreation, TableName, Version, Versioned,
@@ -38,9 +46,12 @@ const ORIGIN: &str = "https://gw.example.com";
 #[derive(Debug)]
 struct Away;
 
-/// A store that does not answer for as long as it is waited for, at most a minute.
+/// A store whose every call takes so long.
 #[derive(Debug)]
-struct Silent;
+struct Slow {
+    takes: Duration,
+    store: Arc<dyn RecordStore>,
+}
 
 fn away() -> StoreError {
     StoreError::new(std::io::Error::other("connection refused by secret-account-name"))
@@ -81,51 +92,58 @@ impl RecordStore for Away {
     }
 }
 
-#[async_trait]
-impl RecordStore for Silent {
-    async fn create_table(&self, table: &TableName) -> Result<TableCreation, StoreError> {
-        silence().await;
-        Away.create_table(table).await
-    }
-
-    async fn drop_table(&self, table: &TableName) -> Result<(), StoreError> {
-        silence().await;
-        Away.drop_table(table).await
-    }
-
-    async fn insert(&self, address: &Address, record: Record) -> Result<(), InsertError> {
-        silence().await;
-        Away.insert(address, record).await
-    }
-
-    async fn get(&self, address: &Address) -> Result<Option<Versioned>, StoreError> {
-        silence().await;
-        Away.get(address).await
-    }
-
-    async fn replace(&self, at: &Address, with: Record, was: &Version) -> Result<(), ReplaceError> {
-        silence().await;
-        Away.replace(at, with, was).await
-    }
-
-    async fn remove(&self, address: &Address) -> Result<(), StoreError> {
-        silence().await;
-        Away.remove(address).await
-    }
-
-    async fn list(&self, table: &TableName, of: &Key) -> Result<Vec<(Key, Versioned)>, StoreError> {
-        silence().await;
-        Away.list(table, of).await
-    }
-
-    async fn page(&self, table: &TableName, place: Option<&Place>) -> Result<Page, StoreError> {
-        silence().await;
-        Away.page(table, place).await
+impl Slow {
+    /// The store that answers: none if the time of the request is over before.
+    async fn answering(&self) -> Arc<dyn RecordStore> {
+        let time = deadline::at_most(self.takes);
+        tokio::time::sleep(time).await;
+        if time < self.takes { Arc::new(Away) } else { Arc::clone(&self.store) }
     }
 }
 
-async fn silence() {
-    tokio::time::sleep(deadline::at_most(Duration::from_mins(1))).await;
+/// A store that does not answer for as long as it is waited for, at most a minute.
+fn silent() -> Arc<dyn RecordStore> {
+    Arc::new(Slow { takes: Duration::from_mins(1), store: Arc::new(Away) })
+}
+
+/// A store without a row: that of another account, or one whose tables were lost.
+fn empty() -> Arc<dyn RecordStore> {
+    Arc::new(EmbeddedStore::in_memory().unwrap())
+}
+
+#[async_trait]
+impl RecordStore for Slow {
+    async fn create_table(&self, table: &TableName) -> Result<TableCreation, StoreError> {
+        self.answering().await.create_table(table).await
+    }
+
+    async fn drop_table(&self, table: &TableName) -> Result<(), StoreError> {
+        self.answering().await.drop_table(table).await
+    }
+
+    async fn insert(&self, address: &Address, record: Record) -> Result<(), InsertError> {
+        self.answering().await.insert(address, record).await
+    }
+
+    async fn get(&self, address: &Address) -> Result<Option<Versioned>, StoreError> {
+        self.answering().await.get(address).await
+    }
+
+    async fn replace(&self, at: &Address, with: Record, was: &Version) -> Result<(), ReplaceError> {
+        self.answering().await.replace(at, with, was).await
+    }
+
+    async fn remove(&self, address: &Address) -> Result<(), StoreError> {
+        self.answering().await.remove(address).await
+    }
+
+    async fn list(&self, table: &TableName, of: &Key) -> Result<Vec<(Key, Versioned)>, StoreError> {
+        self.answering().await.list(table, of).await
+    }
+
+    async fn page(&self, table: &TableName, place: Option<&Place>) -> Result<Page, StoreError> {
+        self.answering().await.page(table, place).await
+    }
 }
 
 struct Server {
@@ -193,6 +211,31 @@ impl Server {
         self.send(request.body(body.into()).unwrap()).await
     }
 
+    /// The answer to a form of our own pages that takes so long to come.
+    async fn slow_form(&self, path: &str, form: String, upload: Duration) -> Response {
+        let body = Body::from_stream(stream::once(async move {
+            tokio::time::sleep(upload).await;
+            Ok::<_, Infallible>(form)
+        }));
+        let request = Request::post(path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("origin", ORIGIN)
+            .header("sec-fetch-site", "same-origin");
+        self.send(request.body(body).unwrap()).await
+    }
+
+    /// The answer to a button of the account page.
+    async fn press(&self, visit: Visit, form: &'static str) -> Response {
+        let jar = CookieJar::new(&PublicBaseUrl::try_from(ORIGIN).unwrap());
+        let browsers = Browsers::new(&self.grant_keys, jar);
+        let request = Request::post("/account")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("cookie", browsers.seal_visit(&visit, self.clock.now()).unwrap())
+            .header("origin", ORIGIN)
+            .header("sec-fetch-site", "same-origin");
+        self.send(request.body(form.into()).unwrap()).await
+    }
+
     async fn client_id(&self) -> String {
         let registration = json!({ "redirect_uris": ["https://app.example/cb"] });
         let body = json_of(self.register(&registration).await).await;
@@ -208,7 +251,7 @@ async fn json_of(response: Response) -> Value {
 /// Asserts the one answer to clients while storage is away.
 async fn asks_for_patience(response: Response) {
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(response.headers()["retry-after"], "1");
+    assert_eq!(response.headers()["retry-after"], "5");
     assert_eq!(response.headers()["cache-control"], "no-store");
     let body = json_of(response).await;
     assert_eq!(body["error"], "temporarily_unavailable");
@@ -271,7 +314,7 @@ async fn a_revocation_that_was_not_written_is_not_confirmed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_waits_for_storage_no_longer_than_its_request_may_take() {
-    let server = Server::on(Arc::new(Silent));
+    let server = Server::on(silent());
     let client_id = server.client_id().await;
     let token = server.token::<Refresh>(&server.grant_keys);
     let began = Instant::now();
@@ -281,6 +324,110 @@ async fn a_client_waits_for_storage_no_longer_than_its_request_may_take() {
 
     assert_eq!(began.elapsed(), deadline::REQUEST);
     asks_for_patience(response).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_form_that_comes_slowly_takes_nothing_of_the_time_for_storage() {
+    let server = Server::on(silent());
+    let client_id = server.client_id().await;
+    let token = server.token::<Refresh>(&server.grant_keys);
+    let (form, upload) =
+        (format!("client_id={client_id}&token={token}"), deadline::REQUEST * 4 / 3);
+    let began = Instant::now();
+
+    let response = server.slow_form("/revoke", form, upload).await;
+
+    assert_eq!(began.elapsed(), upload + deadline::REQUEST);
+    asks_for_patience(response).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_in_time_is_given_up_with_a_sentence() {
+    let server = Server::on(silent());
+    for path in ["/register", "/token", "/revoke", "/consent", "/account"] {
+        let began = Instant::now();
+
+        let response = server.slow_form(path, String::new(), deadline::BODY * 2).await;
+
+        assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT, "{path}");
+        assert_eq!(began.elapsed(), deadline::BODY, "{path}");
+        assert_eq!(response.headers()["cache-control"], "no-store", "{path}");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let told = match serde_json::from_slice::<Value>(&body) {
+            Ok(json) => {
+                assert_eq!(json["error"], "invalid_request", "{path}");
+                json["error_description"]
+                    == "the body took longer than 30 seconds to come: send it again"
+            }
+            Err(_) => {
+                String::from_utf8(body.to_vec()).unwrap().contains("The form did not come in time.")
+            }
+        };
+        assert!(told, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_whose_row_is_nowhere_is_a_fault_of_ours_and_not_of_its_client() {
+    let server = Server::on(empty());
+    let client_id = server.client_id().await;
+    let code = server.token::<Code>(&server.grant_keys);
+    let refresh = server.token::<Refresh>(&server.grant_keys);
+    let access = server.token::<Access>(&server.session_keys);
+    let verifier = "v".repeat(43);
+
+    for (path, form) in [
+        (
+            "/token",
+            vec![
+                ("grant_type", "authorization_code"),
+                ("code", code.as_str()),
+                ("redirect_uri", "https://app.example/cb"),
+                ("code_verifier", verifier.as_str()),
+            ],
+        ),
+        ("/token", vec![("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())]),
+        ("/revoke", vec![("token", refresh.as_str())]),
+        ("/revoke", vec![("token", access.as_str())]),
+    ] {
+        let client = [("client_id", client_id.as_str())];
+        asks_for_patience(server.form(path, &[&client, &form[..]].concat()).await).await;
+    }
+}
+
+/// A user with so many connections.
+async fn connected(connections: &Connections, now: UnixTime, how_many: u32) -> Identity {
+    let id = |text: &str| text.to_owned().try_into().unwrap();
+    let user = Identity { tenant_id: id("t"), object_id: id("o"), name: "Alice".to_owned() };
+    for number in 0..how_many {
+        let connection = Connection {
+            session: SessionId::derived_from(&number.to_be_bytes()),
+            ends_at: now.plus(SESSION_LIFETIME),
+            user: user.clone(),
+            client_id: "app".to_owned(),
+            client_name: "App".to_owned(),
+            scopes: Scopes::all(),
+            since: now,
+        };
+        connections.note(&connection).await.unwrap();
+    }
+    user
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_with_many_connections_ends_them_all_with_one_request() {
+    let records = empty();
+    let takes = Duration::from_millis(500);
+    let server = Server::on(Arc::new(Slow { takes, store: Arc::clone(&records) }));
+    let now = server.clock.now();
+    let connections = Connections::new(&server.grant_keys, records, Arc::clone(&server.clock) as _);
+    let user = connected(&connections, now, 64).await;
+    let visit = Visit::new(user.clone(), now);
+
+    let response = server.press(visit, "action=revoke-all").await;
+
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert!(connections.of_user(&user.user_key()).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -39,6 +39,8 @@ impl Blobs {
         let etag = present.as_deref().map(etag);
         let lost = request.header("if-match").is_some_and(|wanted| etag.as_deref() != Some(wanted));
         if request.method == "PUT" {
+            let content_type = request.header("x-ms-blob-content-type");
+            assert_eq!(content_type, Some("text/plain; charset=utf-8"), "{name}");
             if present.is_some() && request.header("if-none-match").is_some() {
                 return Self::refusal(409, "BlobAlreadyExists");
             }

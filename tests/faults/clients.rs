@@ -18,7 +18,7 @@ const WRITE: usize = 1;
 /// Asserts the one answer of the back channel and of `/mcp` while storage is away.
 fn asks_for_patience(answer: &Answer, case: &str) {
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{case}: {answer:?}");
-    assert_eq!(answer.headers["retry-after"], "1", "{case}");
+    assert_eq!(answer.headers["retry-after"], "5", "{case}");
     assert_eq!(answer.headers["cache-control"], "no-store", "{case}");
     assert_eq!(answer.json()["error"], "temporarily_unavailable", "{case}");
 }

@@ -4,6 +4,7 @@ use futures::future::join_all;
 use mcp_fn::snippets::azure::AzureBlobs;
 use mcp_fn::snippets::{Condition, Deletion, Saving, SnippetName, SnippetStore, SnippetText};
 use shared::azure::Patience;
+use shared::deadline::Deadline;
 use shared::storage::Key;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -174,6 +175,23 @@ async fn nobody_waits_longer_than_the_deadline() {
         assert!(cause.contains("no answer in time"), "{verb:?}: {cause}");
         assert!(began.elapsed() >= patience.deadline, "{verb:?}");
         assert!(began.elapsed() < PATIENT.each_try, "{verb:?}: {:?}", began.elapsed());
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_waits_longer_than_the_time_of_the_request_and_no_setting_is_blamed() {
+    let time = Duration::from_millis(300);
+    join_all([Verb::Delete, Verb::Get, Verb::List, Verb::Put].map(async |verb| {
+        let snippets = Snippets::open(PATIENT).await;
+        snippets.account.break_down(Fault::Silence);
+        let began = Instant::now();
+
+        let told = Deadline::after(time).hold(snippets.call(verb)).await;
+
+        let (cause, over) = (told.unwrap_err(), ": the time of the request was over before");
+        assert!(cause.ends_with(over), "{verb:?}: {cause}");
+        assert!(began.elapsed() >= time, "{verb:?}");
     }))
     .await;
 }

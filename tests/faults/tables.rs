@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use shared::azure::Patience;
+use shared::deadline::Deadline;
 use shared::storage::{
     Address, AzureTables, InsertError, Key, Record, RecordStore, ReplaceError, StoreError,
     TableCreation, TableName, Version,
@@ -238,6 +239,53 @@ async fn nobody_waits_longer_than_the_deadline() {
         assert!(began.elapsed() < PATIENT.each_try, "{verb:?}: {:?}", began.elapsed());
     }))
     .await;
+}
+
+#[tokio::test]
+async fn nobody_waits_longer_than_the_time_of_the_request_and_no_setting_is_blamed() {
+    // By then neither a try ends nor the call itself.
+    let time = Duration::from_millis(300);
+    join_all([&REPEATING[..], &ONCE].concat().into_iter().map(async |verb| {
+        let tables = Tables::open(PATIENT).await;
+        tables.account.break_down(Fault::Silence);
+        let began = Instant::now();
+
+        let told = Deadline::after(time).hold(tables.call(verb)).await;
+
+        let Told::Unknown(cause) = told else { panic!("{verb:?}: {told:?}") };
+        let over = ": the time of the request was over before";
+        assert!(cause.ends_with(over), "{verb:?}: {cause}");
+        assert!(began.elapsed() >= time, "{verb:?}");
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn what_would_begin_when_the_time_of_the_request_is_over_is_not_sent() {
+    for verb in [&REPEATING[..], &ONCE].concat() {
+        let tables = Tables::open(PATIENT).await;
+        tables.account.mend();
+
+        let told = Deadline::after(Duration::ZERO).hold(tables.call(verb)).await;
+
+        let Told::Unknown(cause) = told else { panic!("{verb:?}: {told:?}") };
+        let over = ": the time of the request was over before";
+        assert!(cause.ends_with(over), "{verb:?}: {cause}");
+        assert_eq!(tables.sent(), 0, "{verb:?}");
+        assert_ne!(tables.is_done(verb), Some(true), "{verb:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_would_have_to_wait_longer_than_the_time_of_the_request_is_told_at_once() {
+    let tables = Tables::open(PATIENT).await;
+    tables.account.break_down(Fault::RefusedFor(503, 20));
+
+    let told = Deadline::after(Duration::from_secs(10)).hold(tables.call(Verb::Get)).await;
+
+    let Told::Unknown(cause) = told else { panic!("{told:?}") };
+    assert_eq!(cause, "SESSION_TABLES_ENDPOINT: cannot read a record: 503 ServerBusy");
+    assert_eq!(tables.sent(), 1);
 }
 
 #[tokio::test]

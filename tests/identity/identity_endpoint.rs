@@ -35,10 +35,19 @@ pub(crate) struct IdentityEndpoint(Arc<Shared>);
 
 struct Shared {
     key: Arc<SigningKey>,
-    away: Mutex<bool>,
+    health: Mutex<Health>,
     lifetime: Mutex<Duration>,
     /// Each token with what it is for, in their order.
     given: Mutex<Vec<(String, String)>>,
+}
+
+/// What the endpoint does when it is asked.
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
+enum Health {
+    #[default]
+    Answers,
+    Hangs,
+    Refuses,
 }
 
 impl IdentityEndpoint {
@@ -46,7 +55,7 @@ impl IdentityEndpoint {
     pub(crate) async fn start() -> (Self, String) {
         let endpoint = Self(Arc::new(Shared {
             key: Arc::new(SigningKey::generate().unwrap()),
-            away: Mutex::default(),
+            health: Mutex::default(),
             lifetime: Mutex::new(DAY),
             given: Mutex::default(),
         }));
@@ -73,11 +82,16 @@ impl IdentityEndpoint {
     }
 
     pub(crate) fn go_away(&self) {
-        *self.0.away.lock().unwrap() = true;
+        *self.0.health.lock().unwrap() = Health::Refuses;
+    }
+
+    /// From now on nobody gets an answer.
+    pub(crate) fn hang(&self) {
+        *self.0.health.lock().unwrap() = Health::Hangs;
     }
 
     pub(crate) fn come_back(&self) {
-        *self.0.away.lock().unwrap() = false;
+        *self.0.health.lock().unwrap() = Health::Answers;
     }
 
     /// The tokens that were given for `resource`.
@@ -99,8 +113,13 @@ async fn token(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    if *shared.away.lock().unwrap() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the body of the endpoint").into_response();
+    let health = *shared.health.lock().unwrap();
+    match health {
+        Health::Answers => {}
+        Health::Hangs => return std::future::pending().await,
+        Health::Refuses => {
+            return (StatusCode::SERVICE_UNAVAILABLE, "the body of the endpoint").into_response();
+        }
     }
     if headers.get("x-identity-header").is_none_or(|header| header != HEADER) {
         return StatusCode::UNAUTHORIZED.into_response();

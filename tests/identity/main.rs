@@ -18,6 +18,7 @@ mod table_storage;
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use local::identity_provider::FederatedCredential;
 
 use client::Client;
@@ -105,6 +106,26 @@ async fn a_token_that_still_holds_serves_while_the_identity_endpoint_is_away() {
 
     cloud.identity.go_away();
     client.refresh(&refresh_token).await.refresh_token();
+
+    assert_eq!(cloud.identity.given().len(), given);
+}
+
+#[tokio::test]
+async fn a_token_that_still_holds_serves_everybody_while_the_identity_endpoint_hangs() {
+    let cloud = Cloud::start().await;
+    let client = Client::register(&cloud).await;
+    cloud.identity.give_for(NEARLY_OVER);
+    let mut refresh_tokens = Vec::new();
+    for _ in 0..4 {
+        refresh_tokens.push(client.sign_in().await);
+    }
+    let given = cloud.identity.given().len();
+
+    cloud.identity.hang();
+    let first = join_all(refresh_tokens.iter().map(|token| client.refresh(token))).await;
+    for tokens in first {
+        client.refresh(&tokens.refresh_token()).await.refresh_token();
+    }
 
     assert_eq!(cloud.identity.given().len(), given);
 }

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+use shared::deadline::COME_AGAIN;
 use shared::scope::Scopes;
 use shared::session::SessionError;
 
@@ -52,7 +53,7 @@ impl Gate {
             }
             Denial::Malformed(_) => (StatusCode::BAD_REQUEST, Scopes::all()),
             Denial::Unavailable => {
-                let retry = [(RETRY_AFTER, HeaderValue::from_static("1"))];
+                let retry = [(RETRY_AFTER, HeaderValue::from(COME_AGAIN))];
                 return (StatusCode::SERVICE_UNAVAILABLE, retry, Json(body)).into_response();
             }
         };

@@ -227,7 +227,7 @@ async fn a_fault_of_storage_is_503_and_never_a_pass() {
     let again = ping(&server, &token).await;
 
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(reply.header("retry-after"), "1");
+    assert_eq!(reply.header("retry-after"), "5");
     assert_eq!(reply.header("cache-control"), "no-store");
     assert_eq!(reply.challenge(), "");
     assert_eq!(reply.json()["error"], "temporarily_unavailable");

@@ -6,6 +6,8 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use rmcp::model::{ErrorData, JsonRpcError};
 
+use shared::deadline::SlowBody;
+
 use super::LARGEST_MESSAGE;
 
 /// Why a message was not handed on.
@@ -23,6 +25,9 @@ pub(super) enum Fault {
     /// It is no JSON at all.
     #[error("the request body is not valid JSON")]
     NotJson,
+    /// It did not come to its end in time.
+    #[error("{SlowBody}")]
+    TooSlow,
     /// It is longer than [`LARGEST_MESSAGE`].
     #[error("the request body is larger than {LARGEST_MESSAGE} bytes")]
     TooLarge,
@@ -49,6 +54,7 @@ impl IntoResponse for Fault {
                 (StatusCode::INTERNAL_SERVER_ERROR, ErrorData::internal_error(text, None))
             }
             Self::NotJson => (StatusCode::BAD_REQUEST, ErrorData::parse_error(text, None)),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, ErrorData::invalid_request(text, None)),
             Self::TooLarge => {
                 (StatusCode::PAYLOAD_TOO_LARGE, ErrorData::invalid_request(text, None))
             }

@@ -16,6 +16,7 @@ use rmcp::model::ErrorData;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use shared::base_url::PublicBaseUrl;
+use shared::deadline::{self, SlowBody};
 
 use super::fault::{Fault, json_rpc};
 use crate::config::Config;
@@ -73,10 +74,12 @@ impl<H> fmt::Debug for Service<H> {
 
 /// The whole of a message.
 pub(super) async fn read(body: Body) -> Result<Bytes, Fault> {
-    let collected = Limited::new(body, LARGEST_MESSAGE).collect().await;
-    collected.map(http_body_util::Collected::to_bytes).map_err(|error| {
-        if error.is::<LengthLimitError>() { Fault::TooLarge } else { Fault::Interrupted }
-    })
+    let collected = deadline::body(Limited::new(body, LARGEST_MESSAGE).collect()).await;
+    collected.map_err(|SlowBody| Fault::TooSlow)?.map(http_body_util::Collected::to_bytes).map_err(
+        |error| {
+            if error.is::<LengthLimitError>() { Fault::TooLarge } else { Fault::Interrupted }
+        },
+    )
 }
 
 fn options(config: &Config) -> StreamableHttpServerConfig {

@@ -1,9 +1,11 @@
 //! Streamable HTTP in both eras, over the real router.
 
+use std::convert::Infallible;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
+use futures::stream;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, ORIGIN};
 use http::{HeaderValue, Method, Request, StatusCode};
 use serde_json::{Value, json};
@@ -314,4 +316,16 @@ async fn pages_of_the_origins_in_the_settings_may_call() {
     ] {
         assert_eq!(ping_with(&server, ORIGIN, origin).await.status, expected, "{origin}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_does_not_come_to_its_end_is_408() {
+    let server = TestServer::new();
+    let token = server.sign_in("ann", BOTH).await;
+    let never = stream::pending::<Result<Bytes, Infallible>>();
+
+    let reply = server.send(post(&token).body(Body::from_stream(never)).unwrap()).await;
+
+    assert_eq!(reply.status, StatusCode::REQUEST_TIMEOUT);
+    assert_eq!(reply.json()["error"]["code"], -32600);
 }

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use futures::stream::{self, Stream, StreamExt};
 use shared::clock::Clock;
 use shared::seal::{KeyRing, NotOpened, Purpose, Sealer};
 use shared::session::{ExpiryWeek, generation_of};
@@ -20,6 +21,8 @@ use crate::grants::end_session;
 use crate::weekly::WeeklyTables;
 use shared::storage::periods::PeriodError;
 
+/// How many connections are ended at the same time.
+const ENDED_AT_ONCE: usize = 16;
 /// The one column of a row.
 const COLUMN: &str = "connection";
 
@@ -128,6 +131,19 @@ impl Connections {
         let place = connection.place();
         end_session(&*self.records, &place.session_address()).await?;
         Ok(self.records.remove(&place.address()).await?)
+    }
+
+    /// Ends each of `connections` as [`Self::end`] does, several at a time; tells what became of each,
+    /// in their order. One that cannot be ended keeps none of the others alive.
+    pub fn end_all(
+        &self,
+        connections: Vec<Connection>,
+    ) -> impl Stream<Item = (Connection, Result<(), ReplaceError>)> {
+        let ending = stream::iter(connections).map(async |connection| {
+            let ended = self.end(&connection).await;
+            (connection, ended)
+        });
+        ending.buffered(ENDED_AT_ONCE)
     }
 
     fn seal(&self, connection: &Connection, address: &Address) -> Result<Record, StoreError> {

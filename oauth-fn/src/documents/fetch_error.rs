@@ -28,6 +28,9 @@ pub enum FetchError {
     /// It took too long.
     #[error("the document did not come in time")]
     TimedOut,
+    /// The time of the request was over before, for whatever else took it.
+    #[error("the time of the request was over before")]
+    TooLate,
     /// The document is longer than any that is read.
     #[error("the document is larger than 5 KiB")]
     TooLarge,

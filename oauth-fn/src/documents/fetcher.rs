@@ -74,15 +74,17 @@ impl DocumentFetcher {
     }
 
     /// The document at `url`.
+    ///
+    /// # Errors
+    /// It cannot be had; or the time of the request is over, of which the website can do nothing.
     pub(super) async fn fetch(
         &self,
         url: &ClientIdUrl,
         _: FetchPermit,
     ) -> Result<Fetched, FetchError> {
-        let document = get(self.client()?, url);
-        timeout(deadline::at_most(self.0.patience), document)
-            .await
-            .unwrap_or(Err(FetchError::TimedOut))
+        let (document, time) = (get(self.client()?, url), deadline::at_most(self.0.patience));
+        let late = if time < self.0.patience { FetchError::TooLate } else { FetchError::TimedOut };
+        timeout(time, document).await.unwrap_or(Err(late))
     }
 
     fn client(&self) -> Result<&Client, FetchError> {
@@ -167,37 +169,84 @@ mod tests {
     use std::future::pending;
     use std::io;
     use std::net::IpAddr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use async_trait::async_trait;
     use http::HeaderValue;
     use shared::clock::{Clock, SystemClock};
+    use shared::deadline::Deadline;
 
+    use super::super::{ClientDocuments, DocumentError};
     use super::*;
     use crate::limits::{Limits, Neighbourhood};
+    use crate::protocol::client_id_url::DocumentPolicy;
+    use crate::protocol::registration_policy::RegistrationPolicy;
 
-    /// A resolver that never answers.
-    #[derive(Debug)]
-    struct Silent;
+    /// A resolver that never answers, and how often it was asked.
+    #[derive(Debug, Default)]
+    struct Silent(AtomicUsize);
 
     #[async_trait]
     impl Resolver for Silent {
         async fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
             pending().await
         }
     }
 
+    /// The documents of an internet without names, for which one waits so long.
+    struct Nowhere {
+        resolver: Arc<Silent>,
+        documents: ClientDocuments,
+        limits: Limits,
+    }
+
+    impl Nowhere {
+        fn new(patience: Duration) -> Self {
+            let (resolver, clock) = (Arc::<Silent>::default(), Arc::new(SystemClock));
+            let clock: Arc<dyn Clock> = clock;
+            let limits = Limits::new(&clock, None);
+            let guard = Guard { resolver: Arc::clone(&resolver) as _, permitted: None };
+            let fetcher = DocumentFetcher::new(guard, None, patience);
+            let (any, rules) = (DocumentPolicy::default(), RegistrationPolicy::default());
+            let documents = ClientDocuments::new(any, rules, fetcher, clock);
+            Self { resolver, documents, limits }
+        }
+
+        async fn find(&self) -> DocumentError {
+            let url = ClientIdUrl::try_from("https://app.example/client.json").unwrap();
+            let permit = || self.limits.permit_fetch(Neighbourhood::of(&HeaderMap::new()));
+            self.documents.find(&url, permit).await.unwrap_err()
+        }
+
+        fn lookups(&self) -> usize {
+            self.resolver.0.load(Ordering::Relaxed)
+        }
+    }
+
     #[tokio::test]
-    async fn the_time_that_a_name_takes_counts() {
-        let guard = Guard { resolver: Arc::new(Silent), permitted: None };
-        let fetcher = DocumentFetcher::new(guard, None, Duration::from_millis(20));
-        let url = ClientIdUrl::try_from("https://app.example/client.json").unwrap();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let limits = Limits::new(&clock, None);
-        let permit = limits.permit_fetch(Neighbourhood::of(&HeaderMap::new())).unwrap();
+    async fn the_time_that_a_name_takes_counts_and_what_failed_so_is_remembered() {
+        let nowhere = Nowhere::new(Duration::from_millis(20));
 
-        let fetched = fetcher.fetch(&url, permit).await;
+        let failures = [nowhere.find().await, nowhere.find().await];
 
-        assert!(matches!(fetched, Err(FetchError::TimedOut)));
+        let timed_out = |error: &_| matches!(error, DocumentError::Fetch(FetchError::TimedOut));
+        assert!(failures.iter().all(timed_out), "{failures:?}");
+        assert_eq!(nowhere.lookups(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_website_is_not_blamed_where_the_time_of_the_request_was_over() {
+        let nowhere = Nowhere::new(Duration::from_mins(1));
+        let short = || Deadline::after(Duration::from_millis(20));
+
+        let two =
+            async { [short().hold(nowhere.find()).await, short().hold(nowhere.find()).await] };
+        let failures = timeout(PATIENCE, two).await.unwrap();
+
+        let too_late = |error: &_| matches!(error, DocumentError::Fetch(FetchError::TooLate));
+        assert!(failures.iter().all(too_late), "{failures:?}");
+        assert_eq!(nowhere.lookups(), 2);
     }
 
     #[test]

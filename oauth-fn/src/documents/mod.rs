@@ -103,8 +103,12 @@ impl ClientDocuments {
     ) -> Result<Remembered, DocumentError> {
         let host = url.host();
         let _turn = self.turns.try_acquire().map_err(|_| DocumentError::Busy)?;
-        let fetched = self.fetcher.fetch(url, permit()?).await.map_err(DocumentError::from);
-        let read = fetched.and_then(|document| {
+        let fetched = self.fetcher.fetch(url, permit()?).await;
+        if let Err(error @ FetchError::TooLate) = fetched {
+            // Not a failure of the website, and so not one to be remembered.
+            return Err(error.into());
+        }
+        let read = fetched.map_err(DocumentError::from).and_then(|document| {
             let metadata = read_document(&document.body, url, &self.registration)?;
             Ok((Arc::new(metadata), document.lifetime))
         });

@@ -3,6 +3,8 @@
 //! A visit begins with a sign-in at Entra ID and lasts a quarter of an hour. It gives no token and
 //! opens no session: it can look, revoke and end.
 
+use std::pin::pin;
+
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -110,15 +112,15 @@ async fn sign_out(app: &App, visit: Option<&Visit>, headers: &HeaderMap) -> Resp
 
 /// Ends the sessions of `user`, those of one client or all, with the consents that stand on them.
 async fn revoke(app: App, user: Identity, client: Option<Key>) -> Result<(), ReplaceError> {
-    let connections = app.connections.of_user(&user.user_key()).await?;
-    let meant = |connection: &&Connection| {
-        client.as_ref().is_none_or(|client| connection.client_key() == *client)
-    };
+    let mut connections = app.connections.of_user(&user.user_key()).await?;
+    if let Some(client) = &client {
+        connections.retain(|connection| connection.client_key() == *client);
+    }
     let (mut connections_ended, mut outcome) = (0, Ok(()));
-    for connection in connections.iter().filter(meant) {
-        match app.connections.end(connection).await {
+    let mut ending = pin!(app.connections.end_all(connections));
+    while let Some((_, ended)) = ending.next().await {
+        match ended {
             Ok(()) => connections_ended += 1,
-            // One that cannot be ended keeps none of the others alive.
             failed => outcome = failed,
         }
     }

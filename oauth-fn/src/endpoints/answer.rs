@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{LOCATION, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
+use shared::deadline::{COME_AGAIN, SlowBody};
 use shared::storage::{ReplaceError, StoreError};
 use shared::telemetry::ErrorChain;
 
@@ -21,6 +22,8 @@ pub(super) enum ClientError {
     InvalidClient(InvalidClient),
     /// The request broke a rule, which has an error code.
     Refused { code: &'static str, description: String },
+    /// The body did not come in time.
+    SlowBody(SlowBody),
     /// The client's neighbourhood has had its share for now.
     TooMany(TooMany),
     /// The body is larger than so many bytes.
@@ -46,6 +49,12 @@ impl ClientError {
             "invalid_grant",
             "the code or token is unknown, used, expired, or another client's",
         )
+    }
+}
+
+impl From<SlowBody> for ClientError {
+    fn from(error: SlowBody) -> Self {
+        Self::SlowBody(error)
     }
 }
 
@@ -90,6 +99,9 @@ impl IntoResponse for ClientError {
             Self::Refused { code, description } => {
                 answer(StatusCode::BAD_REQUEST, code, &description)
             }
+            Self::SlowBody(error) => {
+                answer(StatusCode::REQUEST_TIMEOUT, "invalid_request", &error.to_string())
+            }
             Self::TooMany(error) => {
                 let description = format!("{error}: try again later");
                 let code = "temporarily_unavailable";
@@ -106,7 +118,7 @@ impl IntoResponse for ClientError {
                 let description = "try again in a moment";
                 let code = "temporarily_unavailable";
                 let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, code, description);
-                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(COME_AGAIN));
                 response
             }
         }

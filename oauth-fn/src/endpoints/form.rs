@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, Request};
 use http::header::{CONTENT_TYPE, ORIGIN};
 use http::{HeaderMap, Uri};
 use http_body_util::LengthLimitError;
+use shared::deadline;
 
 use super::answer::ClientError;
 use super::page_error::PageError;
@@ -50,9 +51,10 @@ pub(super) fn query(uri: &Uri) -> Result<Parameters, PageError> {
     Ok(parameters)
 }
 
-/// The body, if it is not larger than `largest` bytes.
+/// The body, if it is not larger than `largest` bytes and comes in time. From here on the time of the
+/// request runs.
 pub(super) async fn bounded(body: Body, largest: usize) -> Result<Vec<u8>, ClientError> {
-    to_bytes(body, largest).await.map(Into::into).map_err(|error| {
+    deadline::body(to_bytes(body, largest)).await?.map(Into::into).map_err(|error| {
         if error.source().is_some_and(<dyn Error>::is::<LengthLimitError>) {
             ClientError::TooLarge(largest)
         } else {
@@ -93,8 +95,11 @@ pub(super) fn check_origin(app: &App, headers: &HeaderMap) -> Result<SameOrigin,
 /// # Errors
 /// It cannot be read, or says something twice.
 pub(super) async fn read_form(request: Request) -> Result<Parameters, PageError> {
-    let unreadable = |_: ClientError| PageError::unusable("The form cannot be read.");
-    let OAuthForm(form) = OAuthForm::from_request(request, &()).await.map_err(unreadable)?;
+    let read = OAuthForm::from_request(request, &()).await;
+    let OAuthForm(form) = read.map_err(|error| match error {
+        ClientError::SlowBody(_) => PageError::slow_body(),
+        _ => PageError::unusable("The form cannot be read."),
+    })?;
     form.each_once().map_err(|_| PageError::unusable("The form says something twice."))?;
     Ok(form)
 }

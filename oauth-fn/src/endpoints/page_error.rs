@@ -5,6 +5,7 @@ use std::error::Error;
 use axum::response::{IntoResponse, Response};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
+use shared::deadline::COME_AGAIN;
 
 use super::answer::log_failure;
 use super::sign_in_error::SignInError;
@@ -27,15 +28,19 @@ pub(super) struct PageError {
     retry_after: Option<u64>,
 }
 
-/// After how many seconds what failed may work again.
-const MOMENT: u64 = 1;
-
 const START_AGAIN: &str = "Go back to the program and connect once more.";
 
 impl PageError {
     /// The request cannot be answered, and the browser cannot be sent back.
     pub(super) fn unusable(explanation: &'static str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "This request cannot be used", explanation)
+    }
+
+    /// The form took too long to come.
+    pub(super) fn slow_body() -> Self {
+        let title = "This took too long";
+        let page = Self::new(StatusCode::REQUEST_TIMEOUT, title, "The form did not come in time.");
+        Self { next_step: "Go back to the page and send it once more.", ..page }
     }
 
     /// The request did not come from where it should.
@@ -46,7 +51,7 @@ impl PageError {
     /// Something failed on our side.
     pub(super) fn unavailable(error: &(dyn Error + 'static)) -> Self {
         log_failure(error);
-        Self::unavailable_for(MOMENT, "The server cannot reach its storage.")
+        Self::unavailable_for(COME_AGAIN, "The server cannot reach its storage.")
     }
 
     /// A client is not known by the document that it publishes, for its fault or for ours.
@@ -56,7 +61,9 @@ impl PageError {
             DocumentError::TooMany(error) => {
                 Self::later(StatusCode::TOO_MANY_REQUESTS, error.retry_after, explanation)
             }
-            DocumentError::Busy => Self::unavailable_for(MOMENT, explanation),
+            DocumentError::Busy | DocumentError::Fetch(FetchError::TooLate) => {
+                Self::unavailable_for(COME_AGAIN, explanation)
+            }
             DocumentError::Fetch(FetchError::Client(_) | FetchError::TimedOut) => {
                 Self::unavailable_for(FAILURE_LIFETIME.as_secs(), explanation)
             }
@@ -67,7 +74,7 @@ impl PageError {
     /// Entra ID could not be asked who it is.
     pub(super) fn sign_in_unreachable(error: &UpstreamError) -> Self {
         log_failure(error);
-        Self::unavailable_for(MOMENT, "The sign-in service cannot be reached.")
+        Self::unavailable_for(COME_AGAIN, "The sign-in service cannot be reached.")
     }
 
     /// Entra ID did not say who it is, or named somebody who may not come in.
@@ -138,6 +145,7 @@ fn explain(error: &DocumentError) -> &'static str {
             FetchError::OtherType => "The program's own description is not JSON.",
             FetchError::Status(_) => "The program's website does not have its description.",
             FetchError::TimedOut => "The program's website did not answer in time.",
+            FetchError::TooLate => "The server was too slow to look up the program.",
             FetchError::TooLarge => "The program's own description is too long.",
         },
         DocumentError::Host => "This server does not take programs of this website.",

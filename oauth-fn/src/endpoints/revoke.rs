@@ -11,7 +11,8 @@ use crate::App;
 use crate::audit::{Client, Event, User};
 
 /// `POST /revoke`. A token that is unknown, or another client's, is answered like one that was
-/// revoked, and stays as it is (RFC 7009 section 2.2).
+/// revoked, and stays as it is (RFC 7009 section 2.2). One that is good but has no row where we look
+/// may live elsewhere, so it is not said to be revoked: the client comes again (section 2.2.1).
 pub(super) async fn revoke(
     State(app): State<App>,
     headers: HeaderMap,

@@ -34,17 +34,17 @@ impl Grants {
     /// The authorization behind a code, if it is one of ours, in time and not ended.
     ///
     /// # Errors
-    /// Storage failed.
+    /// Storage failed, or does not have the row.
     pub async fn find_by_code(&self, presented: &str) -> Result<Option<FoundCode>, StoreError> {
         let Ok(token) = self.codes.open(presented, self.clock.now()) else {
             return Ok(None);
         };
         let address = token.session.address(token.week);
+        let found = self.row_of(&token).await?;
         // A row that is empty is what is left of a session that has ended.
-        let found = self.records.get(&address).await?;
-        let Some(found) = found.filter(|found| found.record != Record::default()) else {
+        if found.record == Record::default() {
             return Ok(None);
-        };
+        }
         let opened = self.code_column.read::<_, CodeColumn>(&found.record, CODE, &token);
         let Ok(column) = opened else {
             Event::Integrity { address }.record();

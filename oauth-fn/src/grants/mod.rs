@@ -19,7 +19,7 @@ use shared::session::{
     Access, Claims, ClaimsSealer, ExpiryWeek, GENERATION, MintedToken, Session, SessionId, Token,
     TokenKind, TokenSealer, generation_of,
 };
-use shared::storage::{Address, Record, RecordStore, Version};
+use shared::storage::{Address, Record, RecordStore, StoreError, Version, Versioned};
 
 use self::columns::{ColumnSealer, UPSTREAM};
 use crate::grant::Renewed;
@@ -90,6 +90,13 @@ impl Grants {
         }
     }
 
+    /// The row that `token` stands for. Rows stay for longer than their tokens are good, and those of
+    /// sessions that have ended stay empty: one that is nowhere is no fault of its client's.
+    async fn row_of<K: TokenKind>(&self, token: &Token<K>) -> Result<Versioned, StoreError> {
+        let found = self.records.get(&token.session.address(token.week)).await?;
+        found.ok_or_else(|| StoreError::new(MissingRow(token.week)))
+    }
+
     /// The next tokens of a session, and its row with all that they open.
     fn issue(
         &self,
@@ -129,6 +136,16 @@ impl Grants {
         }
     }
 }
+
+/// The row of a token that is good is not there. So we look in the wrong place, or what was there
+/// is lost: whether the token still stands for something, nobody knows.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the row of the session is not in the table {table}: SESSION_TABLES_ENDPOINT must name the \
+     account that it was written to",
+    table = .0.table().as_str()
+)]
+struct MissingRow(ExpiryWeek);
 
 /// Where a grant lies, and as what it was read.
 #[derive(Clone, Debug)]

@@ -13,7 +13,7 @@ impl Grants {
     /// What a refresh token of ours stands for, if its session is not over.
     ///
     /// # Errors
-    /// Storage failed.
+    /// Storage failed, or does not have the row.
     pub async fn find_by_refresh_token(
         &self,
         presented: &str,
@@ -23,9 +23,7 @@ impl Grants {
             return Ok(None);
         };
         let address = token.session.address(token.week);
-        let Some(found) = self.records.get(&address).await? else {
-            return Ok(None);
-        };
+        let found = self.row_of(&token).await?;
         let row = Row { address, record: found.record, version: found.version };
         Ok(self.standing(token, row, now))
     }
@@ -101,7 +99,7 @@ impl Grants {
     /// nothing.
     ///
     /// # Errors
-    /// Storage failed, or the row changed in the same moment.
+    /// Storage failed or does not have the row, or the row changed in the same moment.
     pub async fn revoke_access_token(
         &self,
         presented: &str,
@@ -111,9 +109,7 @@ impl Grants {
             return Ok(None);
         };
         let address = token.session.address(token.week);
-        let Some(found) = self.records.get(&address).await? else {
-            return Ok(None);
-        };
+        let found = self.row_of(&token).await?;
         match self.claims.read(&found.record, &token) {
             Ok(Some(claims)) if claims.session.client_id == client_id => {
                 let record = self.claims.erase(found.record);

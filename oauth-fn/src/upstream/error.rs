@@ -55,7 +55,9 @@ impl From<HttpFailure> for UpstreamError {
     fn from(error: HttpFailure) -> Self {
         match error {
             HttpFailure::Unusable(_) => Self::Invalid(Box::new(error)),
-            HttpFailure::Network(_) | HttpFailure::Status(_) => Self::Unavailable(Box::new(error)),
+            HttpFailure::Network(_) | HttpFailure::Status(_) | HttpFailure::TooLate => {
+                Self::Unavailable(Box::new(error))
+            }
         }
     }
 }
@@ -69,11 +71,22 @@ impl From<NoAssertion> for UpstreamError {
 /// Entra ID does not believe that we are our application. Its own words tell what it was shown.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "check UPSTREAM_CLIENT_ID and UPSTREAM_CREDENTIAL: a secret may be wrong or over; federated needs a federated identity \
-     credential of the application UPSTREAM_CLIENT_ID, with its tenant as issuer, the principal id of \
-     the identity AZURE_CLIENT_ID as subject, and UPSTREAM_ASSERTION_AUDIENCE as audience: {0}"
+    "check UPSTREAM_CLIENT_ID and UPSTREAM_CREDENTIAL: a secret may be wrong or over; federated \
+     needs a federated identity credential of the application UPSTREAM_CLIENT_ID, with its tenant \
+     as issuer, the principal id of the identity AZURE_CLIENT_ID as subject, and \
+     UPSTREAM_ASSERTION_AUDIENCE as audience: {0}"
 )]
 struct NotOurApplication(String);
+
+/// Entra ID does not take a request of ours as our application's. Where no federated credential
+/// matches, or no application, it says so in these words; but also where the request asks for
+/// something else than the application is registered for.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "check in Entra ID that the application UPSTREAM_CLIENT_ID has the redirect URI \
+     PUBLIC_BASE_URL/oauth-callback (platform Web) and the permissions in UPSTREAM_SCOPES; or {0}"
+)]
+struct NotRegisteredSo(NotOurApplication);
 
 type TokenFailure = RequestTokenError<HttpFailure, BasicErrorResponse>;
 
@@ -100,9 +113,10 @@ impl From<StandardErrorResponse<BasicErrorResponseType>> for UpstreamError {
             "temporarily_unavailable" | "server_error" => {
                 Self::Unavailable(answer.to_string().into())
             }
-            // The latter two come where no federated credential matches, or no application.
-            "invalid_client" | "invalid_request" | "unauthorized_client" => {
-                Self::Unproved(Box::new(NotOurApplication(answer.to_string())))
+            "invalid_client" => Self::Unproved(Box::new(NotOurApplication(answer.to_string()))),
+            "invalid_request" | "unauthorized_client" => {
+                let not_ours = NotOurApplication(answer.to_string());
+                Self::Unproved(Box::new(NotRegisteredSo(not_ours)))
             }
             _ => Self::Invalid(answer.to_string().into()),
         }
@@ -132,7 +146,14 @@ mod tests {
         for rule in [InvalidIdToken::Missing, InvalidIdToken::OtherUser, InvalidIdToken::Key] {
             assert!(!UpstreamError::from(rule).ends_sessions(), "{rule:?}");
         }
-        for fault in ["temporarily_unavailable", "server_error", "invalid_client", "unknown"] {
+        for fault in [
+            "temporarily_unavailable",
+            "server_error",
+            "invalid_client",
+            "invalid_request",
+            "unauthorized_client",
+            "unknown",
+        ] {
             assert!(!code(fault), "{fault}");
         }
     }
@@ -159,6 +180,9 @@ mod tests {
                 number,
             ] {
                 assert!(log.contains(word), "{log}");
+            }
+            for word in ["UPSTREAM_SCOPES", "PUBLIC_BASE_URL"] {
+                assert_eq!(log.contains(word), code != "invalid_client", "{log}");
             }
         }
     }

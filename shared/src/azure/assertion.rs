@@ -9,13 +9,10 @@ use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential};
 
 use super::fault::without_token;
+use super::renewal::holds;
 use crate::client_assertion::{ClientAssertion, ClientAssertions, NoAssertion};
-use crate::clock::{Clock, SystemClock};
 use crate::config::Settings;
 use crate::deadline;
-
-/// How many seconds an assertion must have left: Entra ID is asked within them.
-const LEAST_LEFT: i64 = 60;
 
 /// Whom an assertion is for. Each cloud has its own.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -73,7 +70,7 @@ impl IdentityAssertions {
         let scope = format!("{}/.default", self.audience);
         let scopes = [scope.as_str()];
         let asked = self.credential.get_token(&scopes, None);
-        let time = deadline::at_most(self.deadline);
+        let time = deadline::at_most_keeping(self.deadline, deadline::FOR_STORAGE);
         let token = tokio::time::timeout(time, asked).await.map_err(|_| Cause::TimedOut)?;
         token.map_err(|error| Cause::Refused(without_token(&error)))
     }
@@ -84,10 +81,7 @@ impl IdentityAssertions {
 
     fn kept(&self) -> Option<AccessToken> {
         let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        newest.filter(|token| {
-            let now = i64::try_from(SystemClock.now().as_secs()).unwrap_or(i64::MAX);
-            token.expires_on.unix_timestamp() >= now.saturating_add(LEAST_LEFT)
-        })
+        newest.filter(holds)
     }
 }
 
@@ -141,7 +135,10 @@ mod tests {
     use azure_core::error::ErrorKind;
     use azure_core::time::{Duration, OffsetDateTime};
 
+    use super::super::renewal::LEAST_LEFT;
     use super::*;
+    use crate::clock::{Clock, SystemClock};
+    use crate::deadline::{Deadline, FOR_STORAGE};
     use crate::telemetry::ErrorChain;
 
     /// Gives tokens with so many seconds left, one after the other, and then no more.
@@ -205,6 +202,36 @@ mod tests {
 
         let ends = texts.map(|text| text.expose().rsplit_once(' ').unwrap().1.to_owned());
         assert_eq!(ends, ["200", "300", "300"]);
+    }
+
+    /// Gives no token, and no answer.
+    #[derive(Debug)]
+    struct Hanging;
+
+    #[async_trait]
+    impl TokenCredential for Hanging {
+        async fn get_token(
+            &self,
+            _: &[&str],
+            _: Option<TokenRequestOptions<'_>>,
+        ) -> azure_core::Result<AccessToken> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_longer_than_the_time_of_the_request_allows() {
+        let left = std::time::Duration::from_millis(300);
+        let minute = std::time::Duration::from_mins(1);
+        let assertions =
+            IdentityAssertions::new(Arc::new(Hanging), AssertionAudience::default(), minute);
+        let began = tokio::time::Instant::now();
+
+        let deadline = Deadline::after(FOR_STORAGE + left);
+        let assertion = deadline.hold(assertions.client_assertion()).await;
+
+        assert!(assertion.is_err());
+        assert_eq!(began.elapsed(), left);
     }
 
     #[tokio::test]

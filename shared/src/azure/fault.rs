@@ -47,6 +47,10 @@ impl StorageFault {
         Self { setting: endpoint.setting(), operation, cause: Cause::TimedOut }
     }
 
+    pub(super) fn too_late(endpoint: &StorageEndpoint, operation: Operation) -> Self {
+        Self { setting: endpoint.setting(), operation, cause: Cause::TooLate }
+    }
+
     /// The status and error code of Azure's answer, if it answered.
     pub fn refusal(&self) -> Option<(u16, &str)> {
         match &self.cause {
@@ -77,8 +81,13 @@ impl Error for StorageFault {}
 enum Cause {
     NoAnswer(String),
     NoToken(String),
-    Refused { status: u16, code: String },
+    Refused {
+        status: u16,
+        code: String,
+    },
     TimedOut,
+    /// The time of the request was over, and no longer a call's own.
+    TooLate,
     Unreadable(String),
 }
 
@@ -100,7 +109,7 @@ impl Cause {
         match self {
             Self::NoAnswer(_) | Self::NoToken(_) | Self::TimedOut => true,
             Self::Refused { status, .. } => matches!(status, 401 | 403 | 404),
-            Self::Unreadable(_) => false,
+            Self::TooLate | Self::Unreadable(_) => false,
         }
     }
 }
@@ -115,6 +124,7 @@ impl fmt::Display for Cause {
             ),
             Self::Refused { status, code } => write!(formatter, "{status} {code}"),
             Self::TimedOut => formatter.write_str("no answer in time"),
+            Self::TooLate => formatter.write_str("the time of the request was over before"),
             Self::Unreadable(cause) => write!(formatter, "the answer is not readable ({cause})"),
         }
     }

@@ -5,6 +5,7 @@ mod endpoint;
 mod fault;
 mod identity;
 mod patience;
+mod renewal;
 mod shared_key;
 
 use std::error::Error;
@@ -26,6 +27,7 @@ pub use patience::Patience;
 
 use assertion::IdentityAssertions;
 use patience::{GiveUp, SendAgain};
+use renewal::SoonRenewed;
 use shared_key::SharedKeyPolicy;
 
 use crate::client_assertion::ClientAssertions;
@@ -82,6 +84,7 @@ impl Azure {
             ..ClientOptions::default()
         };
         let credential = identity.credential(options).map_err(SetUpError::new)?;
+        let credential: Arc<dyn TokenCredential> = Arc::new(SoonRenewed::new(credential));
         let for_storage = Arc::clone(&credential);
         let identity = BearerTokenAuthorizationPolicy::new(for_storage, [STORAGE_SCOPE]);
         Ok(Self { transport, credential, identity: Arc::new(identity), patience })
@@ -125,15 +128,24 @@ impl Azure {
     /// The answer to `call`, which asks `endpoint` for `operation`.
     ///
     /// # Errors
-    /// Azure refuses, does not answer before the deadline, or answers something else.
+    /// Azure refuses, does not answer before the deadline, or answers something else. If nothing is
+    /// left of the time of the request, it is not asked.
     pub async fn call<T>(
         &self,
         endpoint: &StorageEndpoint,
         operation: Operation,
         call: impl Future<Output = azure_core::Result<T>> + Send,
     ) -> Result<T, StorageFault> {
-        match timeout(deadline::at_most(self.patience.deadline), call).await {
+        let time = deadline::at_most(self.patience.deadline);
+        if time.is_zero() {
+            return Err(StorageFault::too_late(endpoint, operation));
+        }
+        match timeout(time, call).await {
             Ok(answer) => answer.map_err(|error| StorageFault::new(endpoint, operation, &error)),
+            // Others had the time that is missing: it is not this account that is slow.
+            Err(_) if time < self.patience.deadline => {
+                Err(StorageFault::too_late(endpoint, operation))
+            }
             Err(_) => Err(StorageFault::timed_out(endpoint, operation)),
         }
     }

@@ -13,6 +13,7 @@ use http::{HeaderValue, StatusCode, Uri};
 use http_body_util::BodyExt;
 use rmcp::ServerHandler;
 use rmcp::model::ErrorData;
+use shared::deadline::COME_AGAIN;
 use shared::serve::to_completion;
 use shared::storage::StoreError;
 use shared::telemetry::ErrorChain;
@@ -125,6 +126,6 @@ fn undelivered() -> Response {
     let text = "the answer cannot be delivered right now: try again in a moment";
     let mut response =
         json_rpc(StatusCode::SERVICE_UNAVAILABLE, ErrorData::internal_error(text, None));
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(COME_AGAIN));
     response
 }

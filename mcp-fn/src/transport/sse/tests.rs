@@ -463,7 +463,7 @@ async fn an_answer_that_cannot_be_relayed_is_a_503_of_its_message() {
     let again = send(&other, &token, &stream.session_id, &ping(2)).await;
 
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(reply.header("retry-after"), "1");
+    assert_eq!(reply.header("retry-after"), "5");
     assert_eq!(again.status, StatusCode::ACCEPTED);
     assert_eq!(stream.answer().await["id"], 2);
 }
