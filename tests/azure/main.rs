@@ -5,6 +5,7 @@
 #[macro_use]
 #[path = "../storage/contract.rs"]
 mod contract;
+mod content_type;
 mod snippets;
 mod tables;
 

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use azure_storage_blob::models::BlobClientGetPropertiesResultHeaders;
-use azure_storage_blob::{BlobContainerClient, BlobContainerClientOptions};
 use mcp_fn::snippets::azure::AzureBlobs;
 use mcp_fn::snippets::{Deletion, SnippetName, SnippetPage, SnippetStore, SnippetText};
-use shared::azure::{Repeats, StorageService};
+use shared::azure::StorageService;
 use shared::secret::random_bytes;
 use shared::storage::Key;
 
@@ -44,24 +42,6 @@ async fn a_snippet_comes_back_as_it_was_saved() {
 
         assert_eq!(found.as_str(), saved);
     }
-}
-
-#[tokio::test]
-async fn a_snippet_is_stored_as_text() {
-    let (store, owner) = (open().await, somebody());
-    let endpoint = crate::azurite("AZURITE_BLOBS", StorageService::Blob);
-    let options = BlobContainerClientOptions {
-        client_options: crate::azure().client_options(&endpoint, Repeats::Allowed),
-        ..BlobContainerClientOptions::default()
-    };
-    let container = BlobContainerClient::new(endpoint.at(&["snippets"]), None, Some(options));
-
-    store.put(&owner, &name("n"), &text("text")).await.unwrap();
-
-    let blob = container.unwrap().blob_client(&format!("{}/n", owner.as_str()));
-    let properties = blob.get_properties(None).await.unwrap();
-    let content_type = properties.content_type().unwrap();
-    assert_eq!(content_type.as_deref(), Some("text/plain; charset=utf-8"));
 }
 
 #[tokio::test]
