@@ -96,7 +96,7 @@ resource mcp 'Microsoft.ApiManagement/service/apis@2024-05-01' = {
   }
 }
 
-resource metadata 'Microsoft.ApiManagement/service/apis@2024-05-01' = {
+resource resourceMetadata 'Microsoft.ApiManagement/service/apis@2024-05-01' = {
   parent: gateway
   name: 'metadata'
   properties: {
@@ -141,7 +141,7 @@ resource mcpPolicy 'Microsoft.ApiManagement/service/apis/policies@2024-05-01' = 
 }
 
 resource metadataPolicy 'Microsoft.ApiManagement/service/apis/policies@2024-05-01' = {
-  parent: metadata
+  parent: resourceMetadata
   name: 'policy'
   properties: {
     format: 'xml'
