@@ -435,6 +435,9 @@ output MCP_URL string = '${origin}/mcp'
 @description('Address of HTTP+SSE, for older MCP clients; empty where it is off.')
 output MCP_SSE_URL string = legacySse == 'on' ? '${origin}/mcp/sse' : ''
 
+@description('Object id of the identity of oauth-fn, which an application in Entra ID must trust.')
+output OAUTH_IDENTITY_PRINCIPAL_ID string = oauthIdentity.outputs.principalId
+
 @description('The public origin of the system.')
 output PUBLIC_BASE_URL string = origin
 

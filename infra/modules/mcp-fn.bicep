@@ -61,9 +61,10 @@ param legacySse string
 @description('Further settings of mcp-fn, as docs/settings.md lists them.')
 param furtherSettings object
 
+// The final slash of a secret makes Azure ask for its newest version.
 var settings = {
   PUBLIC_BASE_URL: publicBaseUrl
-  SESSION_KEYS: '@Microsoft.KeyVault(SecretUri=${keyVaultUri}secrets/session-keys)'
+  SESSION_KEYS: '@Microsoft.KeyVault(SecretUri=${keyVaultUri}secrets/session-keys/)'
   SESSION_TABLES_ENDPOINT: sessionTablesEndpoint
   BLOBS_ENDPOINT: blobEndpoint
   RELAY_TABLES_ENDPOINT: tableEndpoint

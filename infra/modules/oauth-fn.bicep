@@ -60,10 +60,11 @@ param allowedTenants string
 @description('Further settings of oauth-fn, as docs/settings.md lists them.')
 param furtherSettings object
 
+// The final slash of a secret makes Azure ask for its newest version.
 var settings = {
   PUBLIC_BASE_URL: publicBaseUrl
-  SESSION_KEYS: '@Microsoft.KeyVault(SecretUri=${keyVaultUri}secrets/session-keys)'
-  GRANT_KEYS: '@Microsoft.KeyVault(SecretUri=${keyVaultUri}secrets/grant-keys)'
+  SESSION_KEYS: '@Microsoft.KeyVault(SecretUri=${keyVaultUri}secrets/session-keys/)'
+  GRANT_KEYS: '@Microsoft.KeyVault(SecretUri=${keyVaultUri}secrets/grant-keys/)'
   SESSION_TABLES_ENDPOINT: tableEndpoint
   UPSTREAM_ISSUER: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
   UPSTREAM_CLIENT_ID: entraClientId

@@ -4,7 +4,7 @@ use crate::complaints;
 use crate::repository::Repository;
 
 /// File, what stands there, the mistake in its place, and words of the complaint.
-const MISTAKES: [(&str, &str, &str, &str); 44] = [
+const MISTAKES: [(&str, &str, &str, &str); 45] = [
     // The files of the Functions host.
     (
         "http/function.json",
@@ -80,6 +80,12 @@ const MISTAKES: [(&str, &str, &str, &str); 44] = [
         "location is missing",
     ),
     ("infra/main.parameters.json", "=BasicV2}", "=StandardV2}", "another default for apimSku"),
+    (
+        "docs/deploy.md",
+        "| `CUSTOM_BASE_URL` |",
+        "| `BASE_URL` |",
+        "CUSTOM_BASE_URL is not explained",
+    ),
     // Roles, ids and API versions.
     (
         "infra/modules/access.bicep",

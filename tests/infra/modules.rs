@@ -13,6 +13,7 @@ pub(crate) fn complaints(repository: &Repository) -> Vec<String> {
     let files: BTreeMap<String, Bicep> =
         Bicep::all(repository).into_iter().map(|file| (file.path.clone(), file)).collect();
     let mut complaints = parameters_file(repository, &files[MAIN]);
+    complaints.extend(unexplained(repository));
     for file in files.values() {
         let by_itself = syntax(file).into_iter().chain(names(file)).chain(descriptions(file));
         complaints.extend(by_itself.chain(outputs(file)).chain(loads(repository, file)));
@@ -143,4 +144,17 @@ fn parameters_file(repository: &Repository, main: &Bicep) -> Vec<String> {
         }
     }
     complaints
+}
+
+/// Variables of azd that docs/deploy.md does not tell of.
+fn unexplained(repository: &Repository) -> Vec<String> {
+    let document = repository.text("docs/deploy.md");
+    let json = repository.json(PARAMETERS);
+    let values = json["parameters"].as_object().unwrap().values();
+    let texts = values.filter_map(|value| value["value"].as_str());
+    let names = texts.filter_map(|text| text.strip_prefix("${")?.split(['=', '}']).next());
+    // azd asks for the first two, and the hook makes the last.
+    let asked = |name: &&str| !name.starts_with("AZURE_") && !name.starts_with("NEW_");
+    let bare = names.filter(asked).filter(|name| !document.contains(&format!("`{name}`")));
+    bare.map(|name| format!("docs/deploy.md: {name} is not explained")).collect()
 }

@@ -11,8 +11,9 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub(crate) struct Repository(BTreeMap<String, String>);
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "azure.yaml",
+    "docs/deploy.md",
     "docs/settings.md",
     "host.json",
     "http/function.json",
