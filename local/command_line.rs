@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use oauth_fn::administration::UserName;
 use oauth_fn::limits::REQUESTS_PER_MINUTE;
 use oauth_fn::protocol::client_id_url::DocumentPolicy;
@@ -24,6 +24,7 @@ Examples:
   cargo run -- demo                             walk the whole flow and print each step
   cargo run -- sessions list                    who is connected, through which client
   cargo run -- sessions revoke --client ID      end every session of a client
+  cargo run -- rotate-keys grant-keys           put a new key into the vault of a deployed system
 
 Point an MCP client at http://127.0.0.1:8787/mcp; the server prints ready-made configurations.";
 
@@ -63,6 +64,34 @@ pub enum Command {
     /// credentials of this machine.
     #[command(subcommand)]
     Sessions(Sessions),
+    /// Put a new key into a key ring of a deployed system, before the ones that it has.
+    ///
+    /// Reads and writes the secret in its Key Vault with the Azure credentials of this machine, which
+    /// need the role Key Vault Secrets Officer, and says what to do next. No session ends.
+    RotateKeys(RotateKeys),
+}
+
+/// Which ring is rotated, and where.
+#[derive(Args, Clone, Debug)]
+pub struct RotateKeys {
+    /// The key ring, by the name of its secret
+    #[arg(value_enum)]
+    pub ring: Ring,
+    /// The vault, `https://NAME.vault.azure.net` [default: what `AZURE_KEY_VAULT_ENDPOINT` says]
+    #[arg(long, value_name = "URL")]
+    pub vault: Option<String>,
+    /// Add no key, but drop the oldest: once all that it sealed is over, 30 days after a rotation
+    #[arg(long)]
+    pub drop_oldest: bool,
+}
+
+/// A key ring of a deployed system.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Ring {
+    /// Both apps have it: what oauth-fn seals with it, mcp-fn opens.
+    SessionKeys,
+    /// oauth-fn alone has it.
+    GrantKeys,
 }
 
 /// What to do with sessions.
@@ -150,6 +179,15 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_rotation_names_its_ring() {
+        assert!(CommandLine::try_parse_from(["local", "rotate-keys"]).is_err());
+        assert!(CommandLine::try_parse_from(["local", "rotate-keys", "client-keys"]).is_err());
+        for ring in ["session-keys", "grant-keys"] {
+            assert!(CommandLine::try_parse_from(["local", "rotate-keys", ring]).is_ok(), "{ring}");
+        }
     }
 
     #[test]

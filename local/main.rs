@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         None => "warn,audit=info,oauth_fn=info,mcp_fn=info,local=info",
         // It shows what it does itself.
         Some(Command::Demo(_)) => "warn",
-        Some(Command::Sessions(_)) => "warn,audit=info",
+        Some(Command::Sessions(_) | Command::RotateKeys(_)) => "warn,audit=info",
     });
     match run(command_line) {
         Ok(()) => ExitCode::SUCCESS,
@@ -34,6 +34,7 @@ async fn run(command_line: CommandLine) -> Result<(), Box<dyn std::error::Error>
     match command_line.command {
         Some(Command::Demo(flags)) => Ok(demo::run(flags.url).await?),
         Some(Command::Sessions(command)) => Ok(sessions::run(command, &ProcessEnv).await?),
+        Some(Command::RotateKeys(flags)) => Ok(local::rotate_keys::run(&flags, &ProcessEnv).await?),
         None => Ok(serve(command_line.serve, &ProcessEnv).await?),
     }
 }

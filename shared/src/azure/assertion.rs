@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential};
 
-use super::fault::without_token;
 use super::renewal::holds;
+use super::token::token_for;
 use crate::client_assertion::{ClientAssertion, ClientAssertions, NoAssertion};
 use crate::config::Settings;
 use crate::deadline;
@@ -65,16 +65,6 @@ impl IdentityAssertions {
         Self { credential, audience, deadline, newest: Mutex::default() }
     }
 
-    /// A token of the identity. Who waits for another one's attempt does not wait forever.
-    async fn ask(&self) -> Result<AccessToken, Cause> {
-        let scope = format!("{}/.default", self.audience);
-        let scopes = [scope.as_str()];
-        let asked = self.credential.get_token(&scopes, None);
-        let time = deadline::at_most_keeping(self.deadline, deadline::FOR_STORAGE);
-        let token = tokio::time::timeout(time, asked).await.map_err(|_| Cause::TimedOut)?;
-        token.map_err(|error| Cause::Refused(without_token(&error)))
-    }
-
     fn keep(&self, token: &AccessToken) {
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
     }
@@ -88,42 +78,15 @@ impl IdentityAssertions {
 #[async_trait]
 impl ClientAssertions for IdentityAssertions {
     async fn client_assertion(&self) -> Result<ClientAssertion, NoAssertion> {
-        let token = match self.ask().await {
+        let time = deadline::at_most_keeping(self.deadline, deadline::FOR_STORAGE);
+        let token = match token_for(&*self.credential, &self.audience.0, time).await {
             Ok(token) => {
                 self.keep(&token);
                 token
             }
-            Err(cause) => {
-                let audience = self.audience.clone();
-                self.kept().ok_or_else(|| NoAssertion::new(NoToken { audience, cause }))?
-            }
+            Err(error) => self.kept().ok_or_else(|| NoAssertion::new(error))?,
         };
         Ok(ClientAssertion::new(token.token.secret().into()))
-    }
-}
-
-/// Why the identity states nothing.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "no token for {audience} of the identity AZURE_CLIENT_ID, or of `az login` on a laptop ({cause})"
-)]
-struct NoToken {
-    audience: AssertionAudience,
-    cause: Cause,
-}
-
-#[derive(Debug)]
-enum Cause {
-    Refused(String),
-    TimedOut,
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(cause) => formatter.write_str(cause),
-            Self::TimedOut => formatter.write_str("no answer in time"),
-        }
     }
 }
 

@@ -7,6 +7,7 @@ mod identity;
 mod patience;
 mod renewal;
 mod shared_key;
+mod token;
 
 use std::error::Error;
 use std::future::Future;
@@ -17,6 +18,7 @@ use azure_core::credentials::TokenCredential;
 use azure_core::http::policies::Policy;
 use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
 use azure_core::http::{ClientOptions, RetryOptions, Transport};
+use secrecy::SecretString;
 use tokio::time::timeout;
 
 pub use assertion::{AssertionAudience, InvalidAudience};
@@ -24,6 +26,7 @@ pub use endpoint::{InvalidEndpoint, StorageEndpoint, StorageService};
 pub use fault::{Operation, StorageFault};
 pub use identity::AzureIdentity;
 pub use patience::Patience;
+pub use token::NoToken;
 
 use assertion::IdentityAssertions;
 use patience::{GiveUp, SendAgain};
@@ -38,6 +41,9 @@ const TRY: Duration = Duration::from_secs(5);
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(2);
+
+/// How long a command of a person waits for a token: the Azure CLI takes its time.
+const TOKEN_OF_A_PERSON: Duration = Duration::from_mins(1);
 
 /// The audience of tokens for Table and Blob Storage.
 const STORAGE_SCOPE: &str = "https://storage.azure.com/.default";
@@ -100,6 +106,15 @@ impl Azure {
     pub fn client_assertions(&self, audience: AssertionAudience) -> Arc<dyn ClientAssertions> {
         let (credential, deadline) = (Arc::clone(&self.credential), self.patience.deadline);
         Arc::new(IdentityAssertions::new(credential, audience, deadline))
+    }
+
+    /// A token of the identity for `audience`, such as `https://vault.azure.net`.
+    ///
+    /// # Errors
+    /// The identity gets none.
+    pub async fn token_for(&self, audience: &str) -> Result<SecretString, NoToken> {
+        let token = token::token_for(&*self.credential, audience, TOKEN_OF_A_PERSON).await?;
+        Ok(token.token.secret().to_owned().into())
     }
 
     /// How a client of `endpoint` proves who it is, sends, and tries again.

@@ -32,6 +32,26 @@ impl KeyRing {
         Self { first, others: Vec::new() }
     }
 
+    /// The ring with a new key that seals, before the ones that it has, which open.
+    #[must_use]
+    pub fn with_new_key(&self) -> Self {
+        let numbers = self.iter().filter_map(|named| named.id.0.strip_prefix('k')?.parse().ok());
+        let number = numbers.max().unwrap_or(0_u32).saturating_add(1);
+        let first = NamedKey { id: KeyId(format!("k{number}")), key: Secret::generate() };
+        Self { first, others: self.iter().cloned().collect() }
+    }
+
+    /// The ring without its last key, the oldest one; nothing where no other is left.
+    pub fn without_oldest_key(&self) -> Option<Self> {
+        let (_, others) = self.others.split_last()?;
+        Some(Self { first: self.first.clone(), others: others.to_vec() })
+    }
+
+    /// The names of the keys; the first one seals.
+    pub fn key_ids(&self) -> Vec<&str> {
+        self.iter().map(|named| named.id.0.as_str()).collect()
+    }
+
     /// The keys of this ring for one purpose.
     pub fn sealer(&self, purpose: Purpose) -> Sealer {
         let derive = |named: &NamedKey| {
@@ -64,8 +84,7 @@ impl KeyRing {
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids: Vec<_> = self.iter().map(|named| &named.id.0).collect();
-        formatter.debug_tuple("KeyRing").field(&ids).finish()
+        formatter.debug_tuple("KeyRing").field(&self.key_ids()).finish()
     }
 }
 
@@ -182,6 +201,39 @@ mod tests {
 
         let sealed = ring.sealer(Purpose::Claims).seal(1, &[b"place"], b"text");
         assert!(again.sealer(Purpose::Claims).open(&[b"place"], &sealed).is_ok());
+    }
+
+    #[test]
+    fn a_new_key_seals_and_the_old_ones_open_until_they_are_dropped() {
+        let old = KeyRing::generate();
+        let sealed = old.sealer(Purpose::Claims).seal(1, &[b"place"], b"text");
+
+        let both = old.with_new_key();
+        let new = both.without_oldest_key().unwrap();
+
+        let opens = |ring: &KeyRing, text| ring.sealer(Purpose::Claims).open(&[b"place"], text);
+        let sealed_anew = both.sealer(Purpose::Claims).seal(1, &[b"place"], b"text");
+        assert_eq!((both.key_ids(), new.key_ids()), (vec!["k2", "k1"], vec!["k2"]));
+        assert!(opens(&both, &sealed).is_ok() && opens(&new, &sealed).is_err());
+        assert!(opens(&new, &sealed_anew).is_ok() && opens(&old, &sealed_anew).is_err());
+        assert!(new.without_oldest_key().is_none());
+    }
+
+    #[test]
+    fn a_new_key_has_a_name_that_no_key_had_whatever_the_others_are_called() {
+        let ring = |ids: &[&str]| {
+            let keys: Vec<_> = (0_u8..)
+                .zip(ids)
+                .map(|(byte, id)| format!("{id}:{}", BASE64.encode(&[byte; 32])))
+                .collect();
+            KeyRing::try_from(keys.join(",").as_str()).unwrap()
+        };
+
+        for (ids, expected) in
+            [(&["k9", "k10", "main"][..], "k11"), (&["main"], "k1"), (&["kx", "k2"], "k3")]
+        {
+            assert_eq!(ring(ids).with_new_key().key_ids()[0], expected);
+        }
     }
 
     #[test]
