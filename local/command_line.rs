@@ -10,6 +10,7 @@ use oauth_fn::protocol::client_id_url::DocumentPolicy;
 use url::Url;
 
 use crate::identity_provider::Person;
+use crate::package::Libc;
 
 /// The port that documents and examples name.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
@@ -22,6 +23,7 @@ Examples:
   cargo run -- --azure                          keep data in Azurite, once it is started:
                         npx azurite --skipApiVersionCheck --location .local/azurite
   cargo run -- demo                             walk the whole flow and print each step
+  cargo run -- package                          build both apps for Azure Functions, into dist/
   cargo run -- sessions list                    who is connected, through which client
   cargo run -- sessions revoke --client ID      end every session of a client
 
@@ -56,6 +58,11 @@ pub enum Command {
     /// and gets a snippet, refreshes and revokes, all through real HTTP. Ends with an error at
     /// the first step that fails.
     Demo(Demo),
+    /// Build both apps for Azure Functions: dist/oauth-fn.zip and dist/mcp-fn.zip.
+    ///
+    /// The programs are static ones for Linux on `x86_64`, from any machine that has the Rust target
+    /// for musl and a C compiler for it; what is missing is named with the command that brings it.
+    Package(Package),
     /// List or end the sessions of users.
     ///
     /// Works on the data directory of a system that is stopped; or, where `SESSION_TABLES_ENDPOINT`
@@ -108,6 +115,14 @@ pub struct Demo {
     /// The system to walk through [default: the one on 127.0.0.1:8787, or else an own in memory]
     #[arg(long, value_name = "URL")]
     pub url: Option<Url>,
+}
+
+/// The flags of packaging.
+#[derive(Args, Clone, Debug)]
+pub struct Package {
+    /// The C library that is linked into the programs
+    #[arg(long, value_enum, default_value_t)]
+    pub libc: Libc,
 }
 
 /// The flags of serving.

@@ -12,6 +12,7 @@ pub mod identity_provider;
 pub mod keys;
 mod manual_clock;
 mod no_assertions;
+pub mod package;
 pub mod say;
 pub mod sessions;
 mod stack;

@@ -8,15 +8,15 @@ use clap::Parser;
 use local::azure::AzureAccount;
 use local::command_line::{Command, CommandLine, Serve};
 use local::greeting::Greeting;
-use local::{Data, Options, Stack, StartError, demo, say, sessions};
+use local::{Data, Options, Stack, StartError, demo, package, say, sessions};
 use shared::config::{Env, InvalidSettings, ProcessEnv};
 
 fn main() -> ExitCode {
     let command_line = CommandLine::parse();
     log_to_terminal(match command_line.command {
         None => "warn,audit=info,oauth_fn=info,mcp_fn=info,local=info",
-        // It shows what it does itself.
-        Some(Command::Demo(_)) => "warn",
+        // They show what they do themselves.
+        Some(Command::Demo(_) | Command::Package(_)) => "warn",
         Some(Command::Sessions(_)) => "warn,audit=info",
     });
     match run(command_line) {
@@ -33,6 +33,7 @@ async fn run(command_line: CommandLine) -> Result<(), Box<dyn std::error::Error>
     refuse_azure(&ProcessEnv)?;
     match command_line.command {
         Some(Command::Demo(flags)) => Ok(demo::run(flags.url).await?),
+        Some(Command::Package(flags)) => Ok(package::run(&flags)?),
         Some(Command::Sessions(command)) => Ok(sessions::run(command, &ProcessEnv).await?),
         None => Ok(serve(command_line.serve, &ProcessEnv).await?),
     }
