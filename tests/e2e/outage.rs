@@ -29,6 +29,8 @@ use shared::storage::{
 };
 use tower::ServiceExt;
 
+use crate::running::not_on_packages;
+
 const ORIGIN: &str = "https://gw.example.com";
 
 /// A store that cannot be reached.
@@ -83,6 +85,7 @@ struct Server {
 
 impl Server {
     fn new() -> Self {
+        not_on_packages("breaks the storage of a router in its process");
         let (session_keys, grant_keys) = (KeyRing::generate(), KeyRing::generate());
         let clock = Arc::new(ManualClock::default());
         let config = Config {

@@ -69,7 +69,7 @@ impl Forwarder {
             None => Body::empty(),
         };
         let mut head = head;
-        headers::to_client(&mut head.headers);
+        headers::strip(&mut head.headers);
         Response::from_parts(head, body)
     }
 
@@ -136,7 +136,7 @@ async fn read_whole(request: Request) -> Result<Request, StatusCode> {
 }
 
 /// The answer on a connection of its own, which ends when nobody waits for the answer any more.
-async fn send(stream: TcpStream, request: Request) -> hyper::Result<Response<Incoming>> {
+pub(crate) async fn send(stream: TcpStream, request: Request) -> hyper::Result<Response<Incoming>> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     sender.send_request(request).await

@@ -43,12 +43,8 @@ pub(crate) fn to_handler(headers: &mut HeaderMap, peer: SocketAddr, handler: &st
     set(headers, "x-ms-invocation-id", &id);
 }
 
-/// Makes of a handler's headers what the client sees.
-pub(crate) fn to_client(headers: &mut HeaderMap) {
-    strip(headers);
-}
-
-fn strip(headers: &mut HeaderMap) {
+/// Takes away what belongs to the connection that headers came on.
+pub(crate) fn strip(headers: &mut HeaderMap) {
     for name in OF_THE_CONNECTION {
         headers.remove(name);
     }

@@ -13,8 +13,10 @@ pub mod measure;
 pub mod package;
 mod path;
 mod process;
+mod relay;
 
 pub use host::{Host, HostOptions};
 pub use log::{Level, LogLine};
 pub use package::{Package, Programs};
 pub use process::StartError;
+pub use relay::relay;

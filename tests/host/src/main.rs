@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use functions_host::{Host, HostOptions, Package, Programs, measure};
+use shared::config::{Env, ProcessEnv};
 
 /// A stand-in for the host of Azure Functions.
 #[derive(Debug, Parser)]
@@ -40,14 +41,17 @@ enum Command {
 struct App {
     /// The package.
     package: PathBuf,
-    /// The settings of the app, `NAME=VALUE`.
+    /// The settings of the app: `NAME=VALUE`, or `NAME` for one of this process.
     #[arg(long = "setting", value_parser = setting)]
     settings: Vec<(String, String)>,
 }
 
 fn setting(text: &str) -> Result<(String, String), &'static str> {
-    let (name, value) = text.split_once('=').ok_or("must read NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
+    if let Some((name, value)) = text.split_once('=') {
+        return Ok((name.to_owned(), value.to_owned()));
+    }
+    let value = ProcessEnv.get(text).ok_or("is not set here: give NAME=VALUE")?;
+    Ok((text.to_owned(), value))
 }
 
 #[tokio::main]
