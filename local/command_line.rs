@@ -26,6 +26,7 @@ Examples:
   cargo run -- package                          build both apps for Azure Functions, into dist/
   cargo run -- sessions list                    who is connected, through which client
   cargo run -- sessions revoke --client ID      end every session of a client
+  cargo run -- smoke https://mcp.example.com    look at a deployed system from outside
 
 Point an MCP client at http://127.0.0.1:8787/mcp; the server prints ready-made configurations.";
 
@@ -70,6 +71,12 @@ pub enum Command {
     /// credentials of this machine.
     #[command(subcommand)]
     Sessions(Sessions),
+    /// Look at a deployed system from outside, and print each step.
+    ///
+    /// Metadata, challenge, TLS, preflights, headers, the way to the consent page, and what must be
+    /// refused. Nobody signs in and nothing is stored, so it may be run at any time. Ends with an
+    /// error if anything is not as it should be.
+    Smoke(Smoke),
 }
 
 /// What to do with sessions.
@@ -115,6 +122,14 @@ pub struct Demo {
     /// The system to walk through [default: the one on 127.0.0.1:8787, or else an own in memory]
     #[arg(long, value_name = "URL")]
     pub url: Option<Url>,
+}
+
+/// The flags of the smoke test.
+#[derive(Args, Debug)]
+pub struct Smoke {
+    /// The system
+    #[arg(value_name = "URL")]
+    pub url: Url,
 }
 
 /// The flags of packaging.

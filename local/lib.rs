@@ -15,6 +15,7 @@ mod no_assertions;
 pub mod package;
 pub mod say;
 pub mod sessions;
+pub mod smoke;
 mod stack;
 
 pub use manual_clock::ManualClock;

@@ -8,7 +8,7 @@ use clap::Parser;
 use local::azure::AzureAccount;
 use local::command_line::{Command, CommandLine, Serve};
 use local::greeting::Greeting;
-use local::{Data, Options, Stack, StartError, demo, package, say, sessions};
+use local::{Data, Options, Stack, StartError, demo, package, say, sessions, smoke};
 use shared::config::{Env, InvalidSettings, ProcessEnv};
 
 fn main() -> ExitCode {
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     log_to_terminal(match command_line.command {
         None => "warn,audit=info,oauth_fn=info,mcp_fn=info,local=info",
         // They show what they do themselves.
-        Some(Command::Demo(_) | Command::Package(_)) => "warn",
+        Some(Command::Demo(_) | Command::Package(_) | Command::Smoke(_)) => "warn",
         Some(Command::Sessions(_)) => "warn,audit=info",
     });
     match run(command_line) {
@@ -35,6 +35,7 @@ async fn run(command_line: CommandLine) -> Result<(), Box<dyn std::error::Error>
         Some(Command::Demo(flags)) => Ok(demo::run(flags.url).await?),
         Some(Command::Package(flags)) => Ok(package::run(&flags)?),
         Some(Command::Sessions(command)) => Ok(sessions::run(command, &ProcessEnv).await?),
+        Some(Command::Smoke(flags)) => Ok(smoke::run(&flags.url).await?),
         None => Ok(serve(command_line.serve, &ProcessEnv).await?),
     }
 }
