@@ -10,6 +10,7 @@ use oauth_fn::protocol::client_id_url::DocumentPolicy;
 use url::Url;
 
 use crate::identity_provider::Person;
+use crate::package::Libc;
 
 /// The port that documents and examples name.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
@@ -22,9 +23,11 @@ Examples:
   cargo run -- --azure                          keep data in Azurite, once it is started:
                         npx azurite --skipApiVersionCheck --location .local/azurite
   cargo run -- demo                             walk the whole flow and print each step
+  cargo run -- package                          build both apps for Azure Functions, into dist/
   cargo run -- sessions list                    who is connected, through which client
   cargo run -- sessions revoke --client ID      end every session of a client
   cargo run -- rotate-keys grant-keys           put a new key into the vault of a deployed system
+  cargo run -- smoke https://mcp.example.com    look at a deployed system from outside
 
 Point an MCP client at http://127.0.0.1:8787/mcp; the server prints ready-made configurations.";
 
@@ -57,6 +60,11 @@ pub enum Command {
     /// and gets a snippet, refreshes and revokes, all through real HTTP. Ends with an error at
     /// the first step that fails.
     Demo(Demo),
+    /// Build both apps for Azure Functions: dist/oauth-fn.zip and dist/mcp-fn.zip.
+    ///
+    /// The programs are static ones for Linux on `x86_64`, from any machine that has the Rust target
+    /// for musl and a C compiler for it; what is missing is named with the command that brings it.
+    Package(Package),
     /// List or end the sessions of users.
     ///
     /// Works on the data directory of a system that is stopped; or, where `SESSION_TABLES_ENDPOINT`
@@ -69,6 +77,12 @@ pub enum Command {
     /// Reads and writes the secret in its Key Vault with the Azure credentials of this machine, which
     /// need the role Key Vault Secrets Officer, and says what to do next. No session ends.
     RotateKeys(RotateKeys),
+    /// Look at a deployed system from outside, and print each step.
+    ///
+    /// Metadata, challenge, TLS, preflights, headers, the way to the consent page, and what must be
+    /// refused. Nobody signs in and nothing is stored, so it may be run at any time. Ends with an
+    /// error if anything is not as it should be.
+    Smoke(Smoke),
 }
 
 /// Which ring is rotated, and where.
@@ -137,6 +151,22 @@ pub struct Demo {
     /// The system to walk through [default: the one on 127.0.0.1:8787, or else an own in memory]
     #[arg(long, value_name = "URL")]
     pub url: Option<Url>,
+}
+
+/// The flags of the smoke test.
+#[derive(Args, Debug)]
+pub struct Smoke {
+    /// The system
+    #[arg(value_name = "URL")]
+    pub url: Url,
+}
+
+/// The flags of packaging.
+#[derive(Args, Clone, Debug)]
+pub struct Package {
+    /// The C library that is linked into the programs
+    #[arg(long, value_enum, default_value_t)]
+    pub libc: Libc,
 }
 
 /// The flags of serving.

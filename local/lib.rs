@@ -13,9 +13,11 @@ pub mod key_vault;
 pub mod keys;
 mod manual_clock;
 mod no_assertions;
+pub mod package;
 pub mod rotate_keys;
 pub mod say;
 pub mod sessions;
+pub mod smoke;
 mod stack;
 
 pub use manual_clock::ManualClock;

@@ -8,15 +8,15 @@ use clap::Parser;
 use local::azure::AzureAccount;
 use local::command_line::{Command, CommandLine, Serve};
 use local::greeting::Greeting;
-use local::{Data, Options, Stack, StartError, demo, say, sessions};
+use local::{Data, Options, Stack, StartError, demo, package, say, sessions, smoke};
 use shared::config::{Env, InvalidSettings, ProcessEnv};
 
 fn main() -> ExitCode {
     let command_line = CommandLine::parse();
     log_to_terminal(match command_line.command {
         None => "warn,audit=info,oauth_fn=info,mcp_fn=info,local=info",
-        // It shows what it does itself.
-        Some(Command::Demo(_)) => "warn",
+        // They show what they do themselves.
+        Some(Command::Demo(_) | Command::Package(_) | Command::Smoke(_)) => "warn",
         Some(Command::Sessions(_) | Command::RotateKeys(_)) => "warn,audit=info",
     });
     match run(command_line) {
@@ -33,8 +33,10 @@ async fn run(command_line: CommandLine) -> Result<(), Box<dyn std::error::Error>
     refuse_azure(&ProcessEnv)?;
     match command_line.command {
         Some(Command::Demo(flags)) => Ok(demo::run(flags.url).await?),
+        Some(Command::Package(flags)) => Ok(package::run(&flags)?),
         Some(Command::Sessions(command)) => Ok(sessions::run(command, &ProcessEnv).await?),
         Some(Command::RotateKeys(flags)) => Ok(local::rotate_keys::run(&flags, &ProcessEnv).await?),
+        Some(Command::Smoke(flags)) => Ok(smoke::run(&flags.url).await?),
         None => Ok(serve(command_line.serve, &ProcessEnv).await?),
     }
 }

@@ -38,6 +38,27 @@ pub struct Backends {
     pub mcp_fn: Router,
     /// The development identity provider, which API Management does not have.
     pub identity_provider: Router,
+    /// The key that opens both apps.
+    pub function_key: FunctionKey,
+}
+
+/// The key that opens a function app, whatever a client sends.
+#[derive(Clone, Debug)]
+pub struct FunctionKey(HeaderValue);
+
+impl FunctionKey {
+    /// A new key, of letters and digits.
+    pub fn generate() -> Self {
+        let key = HEXLOWER.encode(&random_bytes::<32>());
+        let mut key = HeaderValue::try_from(key).unwrap_or(HeaderValue::from_static(""));
+        key.set_sensitive(true);
+        Self(key)
+    }
+
+    /// The key, for whoever checks it.
+    pub fn expose(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
 }
 
 /// The gateway before `backends`. It must be served with the address of the peer.
@@ -50,7 +71,7 @@ pub fn router(backends: Backends) -> Result<Router, InvalidDocument> {
 }
 
 fn router_by(routes: RouteTable, backends: Backends) -> Router {
-    let gateway = Gateway { routes, backends, function_key: new_function_key() };
+    let gateway = Gateway { routes, backends };
     Router::new().fallback(forward).with_state(Arc::new(gateway))
 }
 
@@ -58,7 +79,6 @@ fn router_by(routes: RouteTable, backends: Backends) -> Router {
 struct Gateway {
     routes: RouteTable,
     backends: Backends,
-    function_key: HeaderValue,
 }
 
 async fn forward(
@@ -74,7 +94,7 @@ async fn forward(
         None => return not_found(),
     };
     let headers = request.headers_mut();
-    headers.insert(FUNCTION_KEY, gateway.function_key.clone());
+    headers.insert(FUNCTION_KEY, gateway.backends.function_key.0.clone());
     match HeaderValue::try_from(peer.ip().to_string()) {
         Ok(address) => headers.insert(CLIENT_ADDRESS, address),
         Err(_) => headers.remove(CLIENT_ADDRESS),
@@ -91,13 +111,6 @@ fn is_below_mount(path: &str) -> bool {
 fn not_found() -> Response {
     let body = json!({ "statusCode": 404, "message": "Resource not found" });
     (StatusCode::NOT_FOUND, Json(body)).into_response()
-}
-
-fn new_function_key() -> HeaderValue {
-    let key = HEXLOWER.encode(&random_bytes::<32>());
-    let mut key = HeaderValue::try_from(key).unwrap_or(HeaderValue::from_static(""));
-    key.set_sensitive(true);
-    key
 }
 
 #[cfg(test)]
@@ -120,6 +133,7 @@ mod tests {
                 oauth_fn: Router::new().route("/", get("oauth-fn")).route("/token", post(seen)),
                 mcp_fn: Router::new().route("/mcp", post("mcp-fn")),
                 identity_provider: Router::new().route("/dev-idp/jwks", get("identity provider")),
+                function_key: FunctionKey::generate(),
             },
         )
     }

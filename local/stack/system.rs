@@ -11,7 +11,7 @@ use url::Url;
 use super::stores::Stores;
 use super::{Options, StartError};
 use crate::embedded::EmbeddedStore;
-use crate::gateway::{self, Backends};
+use crate::gateway::{self, Backends, FunctionKey};
 use crate::identity_provider::{CLIENT_ID, IdentityProvider, Parts, TENANT};
 use crate::keys::Keys;
 use crate::no_assertions::NoAssertions;
@@ -78,7 +78,12 @@ impl System {
             sign_in_as: options.sign_in_as,
             clock: Arc::clone(&options.clock),
         });
-        let backends = Backends { oauth_fn, mcp_fn, identity_provider: identity_provider.router() };
+        let backends = Backends {
+            oauth_fn,
+            mcp_fn,
+            identity_provider: identity_provider.router(),
+            function_key: FunctionKey::generate(),
+        };
         let router = gateway::router(backends)?;
         Ok(Self { base_url, embedded, oauth_records, mcp_records, identity_provider, router })
     }

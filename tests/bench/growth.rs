@@ -11,6 +11,11 @@
 #[expect(dead_code, reason = "the tests over HTTP need more of it")]
 mod client;
 mod filling;
+#[path = "../e2e/packages.rs"]
+mod packages;
+#[path = "../e2e/running.rs"]
+#[expect(dead_code, reason = "the tests over HTTP need more of it")]
+mod running;
 #[path = "../e2e/system.rs"]
 #[expect(dead_code, reason = "the tests over HTTP need more of it")]
 mod system;

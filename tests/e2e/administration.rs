@@ -11,6 +11,7 @@ use reqwest::StatusCode;
 use shared::clock::SystemClock;
 
 use crate::client::{Browser, Client, Tokens};
+use crate::running::not_on_packages;
 use crate::system::{System, account_of, http_client, start_stack};
 
 /// `local sessions` with `arguments`.
@@ -110,6 +111,7 @@ async fn an_administrator_lists_and_revokes_by_user_and_by_client() {
 
 #[tokio::test]
 async fn an_administrator_is_told_what_is_wrong_and_what_to_do() {
+    not_on_packages("is about the files of the embedded store");
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
 

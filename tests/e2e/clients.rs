@@ -5,13 +5,15 @@ use std::path::Path;
 
 use data_encoding::BASE64;
 use local::{Data, Options};
-use oauth_fn::protocol::registration_policy::{AllowedHosts, AllowedSchemes, RegistrationPolicy};
 use reqwest::StatusCode;
 use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
+use shared::clock::Clock;
 use shared::storage::{Address, Key, RecordStore, TableName};
+use time::OffsetDateTime;
 
 use crate::client::{Browser, Client};
+use crate::running::{Told, not_on_packages};
 use crate::system::{Answer, System, http_client, start_stack};
 
 const REDIRECT_URI: &str = "http://127.0.0.1:41000/callback";
@@ -56,9 +58,12 @@ impl Confidential {
         [("grant_type", "refresh_token"), ("client_id", client_id), ("refresh_token", token)]
     }
 
-    pub(crate) fn address(&self) -> Address {
-        let key = Key::digest("client-id", &[self.client.id.as_bytes()]);
-        Address::alone(TableName::of_quarter(2026, 4), key)
+    /// Where its row is in `system`, if it was written in this quarter.
+    pub(crate) fn address(&self, system: &System) -> Address {
+        let now = i64::try_from(system.clock.now().as_secs()).unwrap();
+        let today = OffsetDateTime::from_unix_timestamp(now).unwrap();
+        let quarter = TableName::of_quarter(today.year(), u8::from(today.month()).div_ceil(3));
+        Address::alone(quarter, Key::digest("client-id", &[self.client.id.as_bytes()]))
     }
 }
 
@@ -316,7 +321,7 @@ async fn the_row_of_a_client_says_nothing_in_clear_and_opens_for_no_other_client
     let confidential = Confidential::register(&system, POST).await;
     let other = Confidential::register(&system, POST).await;
     let records = system.stack.oauth_records();
-    let row = records.get(&confidential.address()).await.unwrap().unwrap().record;
+    let row = records.get(&confidential.address(&system)).await.unwrap().unwrap().record;
 
     for (name, bytes) in row.columns() {
         let text = String::from_utf8_lossy(bytes);
@@ -324,8 +329,8 @@ async fn the_row_of_a_client_says_nothing_in_clear_and_opens_for_no_other_client
             assert!(!text.contains(told), "{name} shows {told}");
         }
     }
-    let version = records.get(&other.address()).await.unwrap().unwrap().version;
-    records.replace(&other.address(), row, &version).await.unwrap();
+    let version = records.get(&other.address(&system)).await.unwrap().unwrap().version;
+    records.replace(&other.address(&system), row, &version).await.unwrap();
     let form = [("client_id", other.client.id.as_str()), ("client_secret", &confidential.secret)];
     is_not_believed(&send(&system, "/token", None, &form).await);
 }
@@ -335,7 +340,7 @@ async fn a_client_whose_row_was_changed_is_not_believed() {
     let system = System::start().await;
     let confidential = Confidential::register(&system, POST).await;
     let records = system.stack.oauth_records();
-    let address = confidential.address();
+    let address = confidential.address(&system);
     let row = records.get(&address).await.unwrap().unwrap().record;
     let sealed = row.column("metadata").unwrap().to_vec();
     let form = [
@@ -359,24 +364,25 @@ async fn a_client_whose_row_was_changed_is_not_believed() {
     assert_eq!(send(&system, "/revoke", None, &form).await.status, StatusCode::OK);
 }
 
-/// The same system on the same data, under `registration` from now on.
-async fn restarted(system: System, directory: &Path, registration: RegistrationPolicy) -> System {
+/// The same system on the same data, under the registration policy of `settings` from now on.
+async fn restarted(system: System, directory: &Path, settings: &[(&'static str, &str)]) -> System {
     let System { stack, clock, .. } = system;
     let listen = stack.base_url().authority().parse().unwrap();
     stack.stop().await;
     let data = Data::Directory(directory.to_owned());
-    let options =
-        Options { listen, data, clock: clock.clone(), registration, ..Options::default() };
-    System { stack: start_stack(options).await.unwrap(), clock, http: http_client() }
+    let options = Options { listen, data, clock: clock.clone(), ..Options::default() };
+    let stack = start_stack(Told::by(options, settings)).await.unwrap();
+    System { stack, clock, http: http_client() }
 }
 
 #[tokio::test]
 async fn a_confidential_client_survives_a_restart_and_its_secret_is_in_no_file() {
+    not_on_packages("is about the files of the embedded store");
     let directory = tempfile::tempdir().unwrap();
     let system = System::start_on(Data::Directory(directory.path().to_owned())).await;
     let confidential = Confidential::register(&system, BASIC).await;
 
-    let system = restarted(system, directory.path(), RegistrationPolicy::default()).await;
+    let system = restarted(system, directory.path(), &[]).await;
 
     let code = confidential.code(&system).await;
     let exchange = confidential.client.exchange(&code);
@@ -392,12 +398,8 @@ async fn a_confidential_client_survives_a_restart_and_its_secret_is_in_no_file()
     }
 }
 
-fn policy(hosts: &str, schemes: &str) -> RegistrationPolicy {
-    RegistrationPolicy {
-        own_origin: None,
-        hosts: AllowedHosts::try_from(hosts).unwrap(),
-        schemes: AllowedSchemes::try_from(schemes).unwrap(),
-    }
+fn policy<'a>(hosts: &'a str, schemes: &'a str) -> [(&'static str, &'a str); 2] {
+    [("REGISTRATION_REDIRECT_HOSTS", hosts), ("REGISTRATION_SCHEMES", schemes)]
 }
 
 #[tokio::test]
@@ -405,7 +407,7 @@ async fn a_registration_outside_the_policy_is_refused_and_told_which_rule() {
     let directory = tempfile::tempdir().unwrap();
     let system = System::start_on(Data::Directory(directory.path().to_owned())).await;
     let system =
-        restarted(system, directory.path(), policy("app.example,*.good.example", "myapp")).await;
+        restarted(system, directory.path(), &policy("app.example,*.good.example", "myapp")).await;
     let register = async |uri: &str| system.register(&json!({ "redirect_uris": [uri] })).await;
 
     for uri in
@@ -443,7 +445,7 @@ async fn a_client_from_before_the_policy_is_refused_with_a_page() {
     }
 
     let policy = policy("app.example,!loopback", "vscode");
-    let system = restarted(system, directory.path(), policy).await;
+    let system = restarted(system, directory.path(), &policy).await;
 
     let (allowed, refused) = clients.split_last().unwrap();
     for client in refused {

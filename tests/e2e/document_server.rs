@@ -20,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
+use crate::running::not_on_packages;
 use crate::system::System;
 
 /// What the certificate of the server is good for.
@@ -76,6 +77,7 @@ impl Website {
         document_policy: DocumentPolicy,
         patience: Duration,
     ) -> System {
+        not_on_packages("publishes documents on a stand-in for the internet");
         let documents = DocumentFetcher::standing_in(StandInNetwork {
             resolver: self.shared.clone(),
             root: self.root.clone(),

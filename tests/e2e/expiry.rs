@@ -175,11 +175,11 @@ async fn a_row_that_was_moved_to_another_quarter_does_not_open() {
     let system = System::start().await;
     let confidential = Confidential::register(&system, BASIC).await;
     let records = system.stack.oauth_records();
-    let row = records.get(&confidential.address()).await.unwrap().unwrap().record;
+    let row = records.get(&confidential.address(&system)).await.unwrap().unwrap().record;
     system.clock.set(THIRD_QUARTER);
     let table = TableName::of_quarter(2027, 2);
     records.create_table(&table).await.unwrap();
-    let address = Address { table, ..confidential.address() };
+    let address = Address { table, ..confidential.address(&system) };
     records.insert(&address, row).await.unwrap();
 
     let renewal = confidential.refresh("mcp_rt_x");

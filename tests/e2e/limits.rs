@@ -22,6 +22,7 @@ use shared::storage::CountedStore;
 use tower::ServiceExt;
 
 use crate::client::Browser;
+use crate::running::not_on_packages;
 use crate::system::System;
 
 const SHARE: usize = 6;
@@ -57,6 +58,7 @@ struct Server {
 impl Server {
     /// A server with so many requests a minute; any number if it is none.
     fn new(requests_per_minute: Option<usize>) -> Self {
+        not_on_packages("sends requests to a router in its process");
         let clock = Arc::new(ManualClock::default());
         let mut settings = Settings::new(&ENVIRONMENT);
         let config = Config::read(&mut settings);

@@ -2,14 +2,13 @@
 
 use data_encoding::HEXLOWER;
 use local::Options;
-use oauth_fn::protocol::preregistration::PreregisteredClients;
-use oauth_fn::protocol::registration_policy::RegistrationPolicy;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use shared::storage::StorageCalls;
 
 use crate::client::{Browser, Client};
 use crate::clients::{basic, is_not_believed, send};
+use crate::running::Told;
 use crate::system::System;
 
 const REDIRECT_URI: &str = "http://127.0.0.1:41000/callback";
@@ -30,9 +29,8 @@ async fn system() -> System {
         confidential("basic"),
         confidential("post"),
     ]);
-    let clients =
-        PreregisteredClients::parse(&list.to_string(), &RegistrationPolicy::default()).unwrap();
-    System::start_with(Options { preregistered: clients, ..Options::default() }).await
+    let clients = list.to_string();
+    System::start_with(Told::by(Options::default(), &[("REGISTERED_CLIENTS", &clients)])).await
 }
 
 #[tokio::test]

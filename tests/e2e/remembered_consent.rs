@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use local::identity_provider::Person;
 use local::{Data, Options};
-use oauth_fn::protocol::preregistration::PreregisteredClients;
-use oauth_fn::protocol::registration_policy::RegistrationPolicy;
 use reqwest::StatusCode;
 use serde_json::json;
 use url::Url;
 
 use crate::client::{Browser, Client, Tokens, hidden_input};
+use crate::running::Told;
 use crate::storage::assert_cost;
 use crate::system::{Answer, System, http_client, start_stack};
 
@@ -41,6 +40,23 @@ async fn led_to(browser: &Browser, url: &Url) -> String {
 const WEBSITE: &str = "https://app.example/callback";
 const ENTRA_ID: &str = "/dev-idp/authorize";
 const PAGE: &str = "/consent";
+
+#[tokio::test]
+async fn both_cookies_of_a_sign_in_that_is_remembered_come_in_one_answer() {
+    let system = System::start().await;
+    let client = system.website("App").await;
+    let browser = Browser::new();
+    let request = browser.consent_page(&client.authorization(&system)).await;
+    let allowed = browser.allow_for_good(&system, &request).await;
+    let callback = browser.sign_in(&allowed.location()).await;
+
+    let answer = browser.open(callback).await;
+
+    let cookies = answer.headers.get_all("set-cookie").iter();
+    let mut cookies: Vec<_> = cookies.map(|cookie| &cookie.to_str().unwrap()[..9]).collect();
+    cookies.sort_unstable();
+    assert_eq!(cookies, ["mcp-conse", "mcp-flow-"]);
+}
 
 #[tokio::test]
 async fn a_remembered_client_signs_in_again_without_the_page() {
@@ -324,10 +340,9 @@ async fn a_consent_is_remembered_for_thirty_days() {
 async fn a_forged_cookie_or_one_of_a_removed_key_counts_for_nothing() {
     // A client that systems of different keys know by the same name.
     let list = json!([{ "client_id": "app", "client_name": "App", "redirect_uris": [WEBSITE] }]);
-    let known =
-        PreregisteredClients::parse(&list.to_string(), &RegistrationPolicy::default()).unwrap();
-    let with_keys_of_its_own =
-        || System::start_with(Options { preregistered: known.clone(), ..Options::default() });
+    let known = list.to_string();
+    let known = Told::by(Options::default(), &[("REGISTERED_CLIENTS", &known)]);
+    let with_keys_of_its_own = || System::start_with(known.clone());
     let (system, of_other_keys) = (with_keys_of_its_own().await, with_keys_of_its_own().await);
     let client = Client::new("app", WEBSITE);
     let browser = Browser::new();

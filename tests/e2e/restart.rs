@@ -5,6 +5,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::client::Client;
+use crate::running::not_on_packages;
 use crate::system::{System, http_client, start_stack};
 
 #[tokio::test]
@@ -35,6 +36,7 @@ async fn clients_sessions_and_snippets_survive_a_restart() {
 
 #[tokio::test]
 async fn two_systems_cannot_share_one_directory() {
+    not_on_packages("is about the files of the embedded store");
     let directory = tempfile::tempdir().unwrap();
     let data = Data::Directory(directory.path().to_owned());
     let first = System::start_on(data.clone()).await;

@@ -6,14 +6,13 @@ use std::path::Path;
 
 use data_encoding::BASE64URL_NOPAD;
 use local::{Data, Options};
-use oauth_fn::protocol::preregistration::PreregisteredClients;
-use oauth_fn::protocol::registration_policy::RegistrationPolicy;
 use reqwest::StatusCode;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use shared::seal::KeyRing;
 
 use crate::client::{Browser, Client, Tokens};
+use crate::running::Told;
 use crate::system::{System, http_client, start_stack};
 
 /// The setting of both rings: the new key first, beside the old one or alone.
@@ -30,17 +29,14 @@ async fn restarted(system: System, directory: &Path, rotation: Rotation) -> Syst
     stack.stop().await;
     rotate(&directory.join("keys.json"), rotation);
     let data = Data::Directory(directory.to_owned());
-    let preregistered = known();
-    let clock_of_all = clock.clone();
-    let options =
-        Options { listen, data, clock: clock_of_all, preregistered, ..Options::default() };
-    System { stack: start_stack(options).await.unwrap(), clock, http: http_client() }
+    let options = Options { listen, data, clock: clock.clone(), ..Options::default() };
+    System { stack: start_stack(known(options)).await.unwrap(), clock, http: http_client() }
 }
 
 /// A client that the operator registered outlives all keys.
-fn known() -> PreregisteredClients {
+fn known(options: Options) -> Told {
     let list = json!([{ "client_id": "known", "client_name": "Known", "redirect_uris": [KNOWN] }]);
-    PreregisteredClients::parse(&list.to_string(), &RegistrationPolicy::default()).unwrap()
+    Told::by(options, &[("REGISTERED_CLIENTS", &list.to_string())])
 }
 
 const KNOWN: &str = "http://127.0.0.1:41000/callback";
@@ -123,8 +119,7 @@ async fn a_new_key_seals_an_old_one_still_opens_and_a_removed_one_signs_everybod
 async fn a_connection_is_listed_and_revoked_after_its_keys_are_gone_if_its_client_was_there() {
     let directory = tempfile::tempdir().unwrap();
     let data = Data::Directory(directory.path().to_owned());
-    let options = Options { data, preregistered: known(), ..Options::default() };
-    let system = System::start_with(options).await;
+    let system = System::start_with(known(Options { data, ..Options::default() })).await;
     let client = Client::new("known", KNOWN);
     let tokens = system.sign_in(&client).await;
     let listed = async |system: &System| {

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use local::azure::AzureAccount;
-use local::{Data, ManualClock, Options, Stack, StartError};
+use local::{Data, Options, Stack, StartError};
 use oauth_fn::protocol::client_id_url::DocumentPolicy;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, StatusCode};
@@ -17,12 +17,14 @@ use shared::storage::StorageCalls;
 use url::Url;
 
 use crate::client::{Client, Tokens};
+use crate::packages::{self, Packages};
+use crate::running::{Running, TestClock, Told};
 use crate::traced;
 
 /// A running system whose clock stands still until it is moved.
 pub(crate) struct System {
-    pub(crate) stack: Stack,
-    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) stack: Running,
+    pub(crate) clock: Arc<TestClock>,
     pub(crate) http: reqwest::Client,
 }
 
@@ -46,11 +48,13 @@ impl System {
     }
 
     /// A system as `options` say, but with a clock of its own.
-    pub(crate) async fn start_with(options: Options) -> Self {
+    pub(crate) async fn start_with(told: impl Into<Told>) -> Self {
         traced::begin();
-        let clock = Arc::new(ManualClock::default());
+        let clock = Arc::new(TestClock::default());
+        let Told { options, settings } = told.into();
         let options = Options { clock: Arc::clone(&clock) as _, ..options };
-        Self { stack: start_stack(options).await.unwrap(), clock, http: http_client() }
+        let stack = start_stack(Told { options, settings }).await.unwrap();
+        Self { stack, clock, http: http_client() }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -134,19 +138,21 @@ impl System {
 
     /// Whether mcp-fn takes the token, once nothing is remembered any more.
     pub(crate) async fn takes(&self, access_token: &str) -> bool {
-        self.clock.advance(Duration::from_secs(31));
+        if !packages::wanted() {
+            self.clock.advance(Duration::from_secs(31));
+        }
         self.call(access_token, "hello_mcp", json!({})).await.status == StatusCode::OK
     }
 
     pub(crate) fn oauth_calls(&self) -> StorageCalls {
-        let calls = self.stack.oauth_records().calls();
+        let calls = self.stack.oauth_calls();
         // Over a network, old tables are still being dropped while a test goes on.
         let tables = if azurite().is_some() { 0 } else { calls.tables };
         StorageCalls { tables, ..calls }
     }
 
     pub(crate) fn mcp_calls(&self) -> StorageCalls {
-        self.stack.mcp_records().calls()
+        self.stack.mcp_calls()
     }
 }
 
@@ -221,16 +227,23 @@ pub(crate) fn http_client() -> reqwest::Client {
 }
 
 /// A stack as `options` say; where the suite runs on Azurite, its data lie there.
-pub(crate) async fn start_stack(options: Options) -> Result<Stack, StartError> {
+pub(crate) async fn start_stack(told: impl Into<Told>) -> Result<Running, StartError> {
+    let Told { options, settings: changes } = told.into();
     let (account, keys) = match &options.data {
         Data::Memory => (new_account(), None),
         Data::Directory(path) => (account_of(path), Some(path.clone())),
         Data::Azure { .. } => (None, None),
     };
-    let Some(settings) = account else { return Stack::start(options).await };
+    let Some(settings) = account else {
+        return Ok(Running::Local(Box::new(Stack::start(options).await?)));
+    };
+    if packages::wanted() {
+        let told = Told { options, settings: changes };
+        return Ok(Running::Packages(Box::new(Packages::start(told, &settings).await)));
+    }
     let env = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
     let data = Data::Azure { account: Box::new(AzureAccount::read(&env)?), keys };
-    Stack::start(Options { data, ..options }).await
+    Ok(Running::Local(Box::new(Stack::start(Options { data, ..options }).await?)))
 }
 
 /// The settings that name an account.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use local::ManualClock;
-use local::gateway::{self, Backends};
+use local::gateway::{self, Backends, FunctionKey};
 use local::identity_provider::{self, CLIENT_ID, IdentityProvider, TENANT};
 use local::keys::Keys;
 use mcp_fn::snippets::azure::AzureBlobs;
@@ -217,7 +217,8 @@ fn apps(
     let oauth_fn = oauth_fn::router(oauth_config(base_url, &keys), oauth_doors);
     let mcp_fn = mcp_fn::router(&mcp_config, mcp_doors, snippets);
     let identity_provider = identity_provider.router();
-    gateway::router(Backends { oauth_fn, mcp_fn, identity_provider }).unwrap()
+    let function_key = FunctionKey::generate();
+    gateway::router(Backends { oauth_fn, mcp_fn, identity_provider, function_key }).unwrap()
 }
 
 fn oauth_config(base_url: PublicBaseUrl, keys: &Keys) -> oauth_fn::Config {

@@ -1,5 +1,5 @@
-// The binaries that are deployed, oauth-fn and mcp-fn, with their settings and their tables. Users
-// sign in at an OpenID provider that is not ours.
+// The packages that are deployed, oauth-fn and mcp-fn, behind the stand-in for the Functions host, with
+// their settings and their tables. Users sign in at an OpenID provider that is not ours.
 
 import assert from 'node:assert/strict';
 import * as openid from 'openid-client';
@@ -18,7 +18,8 @@ const people = new Map([
 const signInAs = (login) => [{ login, password: 'any' }, {}];
 
 const granted = await step('start', async () => {
-  await serveGateway(SERVER.port, { oauth: process.env.OAUTH_FN_PORT, mcp: process.env.MCP_FN_PORT });
+  const { OAUTH_FN_PORT: oauth, MCP_FN_PORT: mcp, FUNCTION_KEY: key } = process.env;
+  await serveGateway(SERVER.port, { oauth, mcp, key });
   const application = {
     client_id: UPSTREAM_CLIENT_ID,
     client_secret: UPSTREAM_CREDENTIAL,

@@ -1,4 +1,5 @@
-// A gateway in the place of API Management: one origin, two apps, and the header that they trust.
+// A gateway in the place of API Management: one origin, two apps, the key that opens them, and the
+// header that they trust.
 
 import { createServer, request as send } from 'node:http';
 import { listen } from './peer.mjs';
@@ -6,10 +7,11 @@ import { listen } from './peer.mjs';
 const MCP = /^\/(mcp|\.well-known\/oauth-protected-resource)([/?]|$)/;
 
 /** Serves `port`: what is of MCP from the port `mcp`, everything else from the port `oauth`. */
-export async function serveGateway(port, { oauth, mcp }) {
+export async function serveGateway(port, { oauth, mcp, key }) {
   const server = createServer((incoming, answer) => {
-    // Whatever the client sent under this name is replaced.
-    const headers = { ...incoming.headers, 'x-client-address': incoming.socket.remoteAddress };
+    // Whatever the client sent under these names is replaced.
+    const trusted = { 'x-client-address': incoming.socket.remoteAddress, 'x-functions-key': key };
+    const headers = { ...incoming.headers, ...trusted };
     const { method, url: path } = incoming;
     const to = { host: '127.0.0.1', port: MCP.test(path) ? mcp : oauth, method, path, headers };
     const outgoing = send(to, (response) => {

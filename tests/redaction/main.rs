@@ -14,6 +14,11 @@ mod captured;
 #[expect(dead_code, reason = "the tests over HTTP need more of it")]
 mod client;
 mod flow;
+#[path = "../e2e/packages.rs"]
+mod packages;
+#[path = "../e2e/running.rs"]
+#[expect(dead_code, reason = "the tests over HTTP need more of it")]
+mod running;
 mod secrets;
 #[path = "../e2e/system.rs"]
 #[expect(dead_code, reason = "the tests over HTTP need more of it")]

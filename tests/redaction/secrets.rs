@@ -82,7 +82,7 @@ impl Secrets {
         let sealer = TokenSealer::<Access>::new(&ring, &system.url(""));
         let token = sealer.open(&tokens.access_token, system.clock.now()).unwrap();
         let address = token.session.address(token.week);
-        let row = system.stack.mcp_records().get(&address).await.unwrap().unwrap();
+        let row = system.stack.oauth_records().get(&address).await.unwrap().unwrap();
         let claims = ClaimsSealer::new(&ring).read(&row.record, &token).unwrap().unwrap();
         let entra = serde_json::to_value(&claims.entra_access_token).unwrap();
         self.add("the access token of Entra ID", entra.as_str().unwrap());
