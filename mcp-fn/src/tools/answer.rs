@@ -102,6 +102,7 @@ pub(super) struct SnippetList {
     snippets: Vec<ListedSnippet>,
     /// Where the next call goes on; absent if these are all.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("type" = "string"))]
     next_cursor: Option<String>,
 }
 

@@ -46,6 +46,8 @@ pub(super) struct SaveSnippet {
 #[serde(deny_unknown_fields)]
 pub(super) struct ListSnippets {
     /// The `next_cursor` of the answer before, to go on from there; leave it out to begin.
+    // Some model providers take no `null` among the types of an argument.
     #[serde(default)]
+    #[schemars(with = "String")]
     pub(super) cursor: Option<String>,
 }

@@ -64,7 +64,8 @@ impl Confirmations {
             None => None,
             Some(state) => Some(self.open(call, state).ok_or(ToolFault::ForeignState)?),
         };
-        if call.confirmed {
+        // Where the client can ask, the word of a model is no answer of its user.
+        if call.confirmed && !call.client_can_ask() {
             return Ok(Consent::Everything);
         }
         let Some(version) = asked_about else {

@@ -174,7 +174,7 @@ async fn where_the_client_cannot_ask_the_model_is_told_to_and_to_confirm() {
 }
 
 #[tokio::test]
-async fn a_confirmation_by_argument_is_enough_in_every_era() {
+async fn a_confirmation_by_argument_is_enough_where_the_client_cannot_ask() {
     let server = TestServer::new();
     let token = server.sign_in("ann", BOTH).await;
     let confirmed = |mut params: Value| {
@@ -182,7 +182,7 @@ async fn a_confirmation_by_argument_is_enough_in_every_era() {
         params
     };
 
-    for capabilities in [None, Some(json!({})), Some(forms())] {
+    for capabilities in [None, Some(json!({}))] {
         save(&server, &token, "x", "before").await;
         let mut replies = Vec::new();
         for params in [saving("x", "after"), deleting("x")].map(confirmed) {
@@ -198,6 +198,22 @@ async fn a_confirmation_by_argument_is_enough_in_every_era() {
             assert_eq!(text(&reply.json()["result"]), says, "{capabilities:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_client_that_can_ask_has_to_whatever_a_model_says_of_its_user() {
+    let server = TestServer::new();
+    let token = server.sign_in("ann", BOTH).await;
+    save(&server, &token, "x", "before").await;
+
+    for mut params in [saving("x", "after"), deleting("x")] {
+        params["arguments"]["confirm"] = json!(true);
+        let reply = server.ask_of(forms(), &token, "tools/call", params).await;
+
+        assert_eq!(reply.json()["result"]["resultType"], "input_required", "{reply:?}");
+    }
+    let found = server.call(&token, "get_snippet", json!({"snippetname": "x"})).await;
+    assert_eq!(found["structuredContent"]["snippet"], "before");
 }
 
 #[tokio::test]
