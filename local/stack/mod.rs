@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::serve;
 use axum::serve::ListenerExt;
 use shared::base_url::PublicBaseUrl;
-use shared::serve::ServeError;
+use shared::serve::{STALLED, ServeError, end_if_stalled};
 use shared::storage::CountedStore;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -96,6 +96,7 @@ impl Stack {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::trace!(%error, "TCP_NODELAY is not set");
             }
+            end_if_stalled(stream, STALLED);
         });
         let service = system.router.into_make_service_with_connect_info::<SocketAddr>();
         let server = serve(listener, service).with_graceful_shutdown(async {

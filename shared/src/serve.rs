@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::TcpListener;
+use axum::serve::ListenerExt;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 use tracing::Instrument;
@@ -35,7 +36,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub async fn serve(router: Router, port: u16) -> Result<(), ServeError> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let listener = bind(address).await?;
-    tracing::info!(address = %listener.local_addr()?, "serving");
+    let listener = listener.tap_io(|stream| end_if_stalled(stream, STALLED));
+    tracing::info!(%address, "serving");
     let told = Arc::new(Notify::new());
     let tell = Arc::clone(&told);
     let stop = async move {
@@ -48,6 +50,20 @@ pub async fn serve(router: Router, port: u16) -> Result<(), ServeError> {
         () = async { told.notified().await; sleep(FAREWELL).await } => {}
     }
     Ok(())
+}
+
+/// How long a connection may take nothing of what is sent to it.
+pub const STALLED: Duration = Duration::from_mins(1);
+
+/// Lets the system end a connection whose peer takes nothing for `time`, though something is there
+/// for it (RFC 5482): whoever writes to it waits, and would wait for as long as the peer likes.
+pub fn end_if_stalled(stream: &TcpStream, time: Duration) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(time)) {
+        tracing::debug!(%error, "stalled connections are not ended");
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _elsewhere = (stream, time);
 }
 
 /// Binds `address`.
@@ -110,4 +126,27 @@ pub enum ServeError {
     /// The settings are not good.
     #[error(transparent)]
     Settings(#[from] InvalidSettings),
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_takes_nothing_ends() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let _reads_nothing = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut stream, _) = listener.accept().await.unwrap();
+
+        end_if_stalled(&stream, Duration::from_millis(500));
+        let error = loop {
+            if let Err(error) = stream.write_all(&[0; 8 * 1024]).await {
+                break error;
+            }
+        };
+
+        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    }
 }
