@@ -83,7 +83,8 @@ impl Client {
     /// How many messages were answered.
     pub(crate) fn answered(&self) -> usize {
         assert!(!self.reader.is_finished(), "{self:?} has heard what it should not");
-        self.shared.counts.lock().unwrap().len()
+        let counts = self.shared.counts.lock().unwrap();
+        counts.values().filter(|(_, answered)| *answered > 0).count()
     }
 
     /// How many messages had to be sent again.

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use shared::deadline;
 use shared::storage::{
     Address, InsertError, Key, Page, Place, Record, RecordStore, ReplaceError, StoreError,
     TableCreation, TableName, Version, Versioned,
@@ -64,6 +66,9 @@ impl RecordStore for MemoryRelay {
 
     async fn insert(&self, address: &Address, record: Record) -> Result<(), InsertError> {
         self.check()?;
+        if deadline::at_most(Duration::from_secs(5)).is_zero() {
+            return Err(StoreError::new("the time of the request was over before").into());
+        }
         let mut tables = self.tables.lock().unwrap();
         let rows = tables.get_mut(address.table.as_str()).ok_or(InsertError::NoTable)?;
         let key = (address.partition.clone(), address.row.clone());

@@ -13,6 +13,7 @@ use http::request::Parts;
 use rmcp::ServerHandler;
 use shared::serve::to_completion;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use super::Service;
 use super::fault::Fault;
@@ -67,13 +68,14 @@ async fn answer_to_the_end<H: ServerHandler>(
     }
     response.map(|body| {
         let (pieces, mut read) = mpsc::channel(PIECES);
-        tokio::spawn(async move {
+        let work = async move {
             let mut body = body.into_data_stream();
             while let Some(piece) = body.next().await {
                 // Who has gone away gets nothing, but the work goes on.
                 let _gone = pieces.send(piece).await;
             }
-        });
+        };
+        tokio::spawn(work.in_current_span());
         Body::from_stream(futures::stream::poll_fn(move |context| read.poll_recv(context)))
     })
 }

@@ -15,7 +15,7 @@ use rmcp::ServerHandler;
 use rmcp::model::ErrorData;
 use shared::deadline::COME_AGAIN;
 use shared::serve::to_completion;
-use shared::storage::StoreError;
+use shared::storage::{Key, StoreError};
 use shared::telemetry::ErrorChain;
 
 use super::Transport;
@@ -47,13 +47,13 @@ pub(super) async fn take<H: ServerHandler>(
     parts.headers.insert(ACCEPT, ACCEPTED);
     parts.headers.remove("mcp-session-id");
     // Who stops waiting for the 202 has not cancelled anything.
-    let taken = to_completion(answer(transport, id, caller, parts, message)).await;
+    let taken = to_completion(answer(transport, (id, owner), caller, parts, message)).await;
     taken.unwrap_or_else(|_| Fault::Internal.into_response())
 }
 
 async fn answer<H: ServerHandler>(
     transport: Arc<Transport<H>>,
-    id: McpSessionId,
+    (id, owner): (McpSessionId, Key),
     caller: Caller,
     parts: Parts,
     message: Bytes,
@@ -62,7 +62,8 @@ async fn answer<H: ServerHandler>(
     if response.status() != StatusCode::OK || caller.scopes_to_ask_for().is_some() {
         return response;
     }
-    let delivery = Delivery { transport: &transport, id, post: PostId::generate() };
+    let post = PostId::generate();
+    let delivery = Delivery { transport: &transport, id, owner, caller, post };
     match delivery.deliver(response).await {
         Ok(()) => StatusCode::ACCEPTED.into_response(),
         Err(error) => {
@@ -75,6 +76,8 @@ async fn answer<H: ServerHandler>(
 struct Delivery<'a, H> {
     transport: &'a Transport<H>,
     id: McpSessionId,
+    owner: Key,
+    caller: Caller,
     post: PostId,
 }
 
@@ -94,17 +97,24 @@ impl<H: ServerHandler> Delivery<'_, H> {
         let mut pieces = body.into_data_stream();
         let mut events = EventReader::default();
         let mut sequence = 0;
+        let mut last = Ok(());
         while let Some(piece) = pieces.next().await {
             for message in events.read(&piece.map_err(StoreError::new)?) {
-                self.send(sequence, &message).await?;
+                // Then the whole request ends in 403, and its answer says nothing else.
+                if self.caller.scopes_to_ask_for().is_some() {
+                    return Ok(());
+                }
+                // A notification that is lost does not end the work; what counts is the answer.
+                last = self.send(sequence, &message).await;
                 sequence += 1;
             }
         }
-        Ok(())
+        last
     }
 
     async fn send(&self, sequence: u32, answer: &Bytes) -> Result<(), StoreError> {
-        self.transport.streams.deliver(&self.id, self.post, sequence, answer).await
+        let place = (self.post, sequence);
+        self.transport.streams.deliver(&self.id, &self.owner, place, answer).await
     }
 }
 

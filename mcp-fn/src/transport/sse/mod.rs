@@ -10,6 +10,7 @@ mod message;
 mod queue;
 mod relay;
 mod session_id;
+mod shares;
 mod stream;
 mod streams;
 #[cfg(test)]

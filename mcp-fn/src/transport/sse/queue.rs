@@ -16,8 +16,11 @@ const CAPACITY: usize = 4 * 1024 * 1024;
 const CAPACITY_OF_ALL: usize = 64 * 1024 * 1024;
 
 /// How long an answer waits for room. Its sender waits as long, which is how a client that reads
-/// too slowly is slowed down.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// too slowly is slowed down; and how long a client may read nothing while others want its room.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a client may read nothing of what waits for it, whoever wants its room.
+const STALLED: Duration = Duration::from_secs(30);
 
 /// Why a stream ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,11 +49,13 @@ impl Ending {
 pub(super) enum NotTaken {
     /// The stream has ended.
     Ended,
-    /// There is no room now.
+    /// Too much waits for its client already.
     Full,
+    /// Too much waits for all clients together.
+    NoRoom,
 }
 
-/// What waits on all streams of an instance.
+/// What waits on all streams of an instance, and what was handed to their connections last.
 #[derive(Debug, Default)]
 pub(super) struct Room {
     taken: AtomicUsize,
@@ -61,6 +66,10 @@ impl Room {
     fn has(&self, bytes: usize) -> bool {
         let taken = self.taken.load(Ordering::Relaxed);
         taken == 0 || taken + bytes <= CAPACITY_OF_ALL
+    }
+
+    fn is_tight(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) > CAPACITY_OF_ALL / 2
     }
 
     fn take(&self, bytes: usize) {
@@ -85,6 +94,10 @@ pub(super) struct Queue {
 struct State {
     events: VecDeque<Bytes>,
     bytes: usize,
+    /// What the connection took last; it has room for more when it asks for the next event.
+    sending: usize,
+    /// Since when the connection has asked for nothing, though something is there for it.
+    unread_since: Option<Instant>,
     /// Since when there is more than fits.
     behind_since: Option<Instant>,
     ending: Option<Ending>,
@@ -92,6 +105,7 @@ struct State {
 
 impl State {
     fn add(&mut self, event: &Bytes) {
+        self.unread_since.get_or_insert_with(Instant::now);
         self.bytes += event.len();
         self.events.push_back(event.clone());
     }
@@ -124,55 +138,57 @@ impl Queue {
         if state.ending.is_some() {
             return Err(NotTaken::Ended);
         }
-        let fits = state.events.is_empty() || state.bytes + event.len() <= CAPACITY;
-        if !fits || !self.room.has(event.len()) {
+        if !state.events.is_empty() && state.bytes + event.len() > CAPACITY {
             return Err(NotTaken::Full);
         }
-        state.add(event);
-        self.room.take(event.len());
-        self.filled.notify_one();
-        Ok(())
+        self.add(&mut state, event)
     }
 
-    /// Takes `event` even if there is no room, since its sender cannot wait. If the client stays
+    /// Takes `event` even if much waits already, since its sender cannot wait. If the client stays
     /// behind for too long, the stream ends.
     pub(super) fn push_anyway(&self, event: &Bytes) -> Result<(), NotTaken> {
-        match self.push(event) {
-            Err(NotTaken::Full) => {}
-            outcome => return outcome,
-        }
         let mut state = self.state();
+        if state.ending.is_some() {
+            return Err(NotTaken::Ended);
+        }
+        if state.events.is_empty() || state.bytes + event.len() <= CAPACITY {
+            return self.add(&mut state, event);
+        }
         let behind_since = *state.behind_since.get_or_insert_with(Instant::now);
         if behind_since.elapsed() < PATIENCE {
-            state.add(event);
-            self.room.take(event.len());
-            self.filled.notify_one();
-            return Ok(());
+            return self.add(&mut state, event);
         }
-        drop(state);
-        self.end(Ending::TooSlow);
+        self.end_now(&mut state, Ending::TooSlow);
         Err(NotTaken::Ended)
     }
 
-    /// Takes `event` as soon as there is room; if there is none for too long, the stream ends.
+    /// Takes `event` as soon as there is room. If the client makes none for too long, the stream
+    /// ends; if others do not, it stays, and the event is not taken.
     pub(super) async fn push_in_time(&self, event: &Bytes) -> Result<(), NotTaken> {
         let taken = timeout(PATIENCE, async {
             loop {
                 let emptied = self.room.emptied.notified();
                 match self.push(event) {
-                    Err(NotTaken::Full) => emptied.await,
+                    Err(NotTaken::Full | NotTaken::NoRoom) => emptied.await,
                     outcome => return outcome,
                 }
             }
         });
-        taken.await.unwrap_or_else(|_| {
-            self.end(Ending::TooSlow);
-            Err(NotTaken::Ended)
-        })
+        if let Ok(outcome) = taken.await {
+            return outcome;
+        }
+        match self.push(event) {
+            Err(NotTaken::Full) => {
+                self.end(Ending::TooSlow);
+                Err(NotTaken::Ended)
+            }
+            outcome => outcome,
+        }
     }
 
-    /// The next event, or the end once all were taken.
+    /// The next event, or the end once all were taken. Who asks has sent what it took before.
     pub(super) async fn next(&self) -> Next {
+        self.sent();
         loop {
             let filled = self.filled.notified();
             if let Some(next) = self.pop() {
@@ -182,9 +198,40 @@ impl Queue {
         }
     }
 
-    /// Ends the stream. What waits is still sent if the client reads, and thrown away if not.
+    /// Ends the stream. What waits is still sent if it was its age, and thrown away otherwise.
     pub(super) fn end(&self, ending: Ending) {
+        self.end_now(&mut self.state(), ending);
+    }
+
+    /// Moves what waits to the stream that follows this one, and ends this one.
+    pub(super) fn hand_over(&self, to: &Self) {
         let mut state = self.state();
+        for event in std::mem::take(&mut state.events) {
+            // It has been taken once, so the room for it is there.
+            to.state().add(&event);
+            to.filled.notify_one();
+        }
+        state.bytes = 0;
+        self.end_now(&mut state, Ending::Gone);
+    }
+
+    /// Whether the client has read nothing of what is there for it, for longer than it may.
+    pub(super) fn is_stuck(&self) -> bool {
+        let most = if self.room.is_tight() { PATIENCE } else { STALLED };
+        self.state().unread_since.is_some_and(|since| since.elapsed() > most)
+    }
+
+    fn add(&self, state: &mut State, event: &Bytes) -> Result<(), NotTaken> {
+        if !self.room.has(event.len()) {
+            return Err(NotTaken::NoRoom);
+        }
+        state.add(event);
+        self.room.take(event.len());
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    fn end_now(&self, state: &mut State, ending: Ending) {
         if state.ending.is_some() {
             return;
         }
@@ -197,19 +244,25 @@ impl Queue {
         self.room.emptied.notify_waiters();
     }
 
+    fn sent(&self) {
+        let mut state = self.state();
+        let sent = std::mem::take(&mut state.sending);
+        state.unread_since = (!state.events.is_empty()).then(Instant::now);
+        self.room.give_back(sent);
+    }
+
     fn pop(&self) -> Option<Next> {
         let mut state = self.state();
-        match state.events.pop_front() {
-            Some(event) => {
-                state.bytes -= event.len();
-                if state.bytes <= CAPACITY {
-                    state.behind_since = None;
-                }
-                self.room.give_back(event.len());
-                Some(Next::Event(event))
-            }
-            None => state.ending.map(Next::End),
+        let Some(event) = state.events.pop_front() else {
+            return state.ending.map(Next::End);
+        };
+        state.bytes -= event.len();
+        if state.bytes <= CAPACITY {
+            state.behind_since = None;
         }
+        state.sending = event.len();
+        state.unread_since = Some(Instant::now());
+        Some(Next::Event(event))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -219,7 +272,9 @@ impl Queue {
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        let left = self.state().forget();
+        let mut state = self.state();
+        let left = state.forget() + std::mem::take(&mut state.sending);
+        drop(state);
         self.room.give_back(left);
     }
 }
@@ -308,21 +363,72 @@ mod tests {
         assert_eq!(queue.push_anyway(&large()), Ok(()));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn all_clients_of_an_instance_together_have_so_much_room_and_no_more() {
+    /// Queues that fill the room of an instance, and one more.
+    fn full_room() -> (Vec<Queue>, Queue, Arc<Room>) {
         let room = Arc::<Room>::default();
         let queues: Vec<_> =
-            (0..=CAPACITY_OF_ALL / CAPACITY).map(|_| Queue::new(Arc::clone(&room))).collect();
-        let (last, others) = queues.split_last().unwrap();
-        for queue in others {
+            (0..CAPACITY_OF_ALL / CAPACITY).map(|_| Queue::new(Arc::clone(&room))).collect();
+        for queue in &queues {
             queue.push(&large()).unwrap();
         }
+        (queues, Queue::new(Arc::clone(&room)), room)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_clients_of_an_instance_together_have_so_much_room_and_no_more() {
+        let (queues, last, room) = full_room();
 
         let full = last.push(&SMALL);
-        let (pushed, _) = tokio::join!(last.push_in_time(&SMALL), others[0].next());
-        drop(queues);
+        let read = async {
+            // Room is there again when the connection asks for more, and not when it takes some.
+            let first = queues[0].next().await;
+            let still_full = last.push(&SMALL);
+            (first, still_full, tokio::time::timeout(PATIENCE / 2, queues[0].next()).await.is_err())
+        };
+        let (pushed, (_, still_full, nothing_more)) = tokio::join!(last.push_in_time(&SMALL), read);
+        drop((queues, last));
 
-        assert_eq!((full, pushed), (Err(NotTaken::Full), Ok(())));
+        assert_eq!((full, still_full), (Err(NotTaken::NoRoom), Err(NotTaken::NoRoom)));
+        assert_eq!((pushed, nothing_more), (Ok(()), true));
+        assert_eq!(room.taken.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_finds_no_room_for_the_fault_of_others_keeps_its_stream_and_they_are_stuck() {
+        let (queues, last, _) = full_room();
+
+        let pushed = last.push_in_time(&SMALL).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+
+        assert_eq!(pushed, Err(NotTaken::NoRoom));
+        assert!(queues.iter().all(Queue::is_stuck));
+        assert!(!last.is_stuck());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_stuck_in_the_end_though_nobody_wants_its_room() {
+        let (queue, idle) = (queue(), queue());
+        queue.push(&SMALL).unwrap();
+        queue.next().await;
+
+        tokio::time::sleep(STALLED).await;
+        let in_time = queue.is_stuck();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+
+        assert!(!in_time && queue.is_stuck() && !idle.is_stuck());
+    }
+
+    #[tokio::test]
+    async fn what_waits_goes_over_to_the_stream_that_follows() {
+        let room = Arc::<Room>::default();
+        let (before, after) = (Queue::new(Arc::clone(&room)), Queue::new(Arc::clone(&room)));
+        before.push(&SMALL).unwrap();
+
+        before.hand_over(&after);
+
+        assert_eq!(before.next().await, Next::End(Ending::Gone));
+        assert_eq!(after.next().await, Next::Event(SMALL.clone()));
+        drop((before, after));
         assert_eq!(room.taken.load(Ordering::Relaxed), 0);
     }
 

@@ -40,7 +40,7 @@ pub(super) async fn open<H: ServerHandler>(
     }
     let owner = caller.session().identity.user_key();
     let before = last_event_id(&headers).and_then(|text| transport.ids.open(text, &owner));
-    let Some(opened) = transport.streams.open(before) else { return too_many() };
+    let Some(opened) = transport.streams.open(&owner, before) else { return too_many() };
     if opened.is_first {
         tokio::spawn(watch(Arc::clone(&transport.streams)));
     }

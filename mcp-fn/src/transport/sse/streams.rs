@@ -6,16 +6,28 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use shared::clock::{Clock, UnixTime};
-use shared::storage::StoreError;
+use shared::deadline::{Deadline, FOR_STORAGE};
+use shared::storage::{Key, StoreError};
+use tokio::time::Instant;
 
 use super::answer::PostId;
 use super::event;
-use super::queue::{Ending, NotTaken, Queue, Room};
+use super::queue::{Ending, NotTaken, PATIENCE, Queue, Room};
 use super::relay::{Mailbox, Relay};
 use super::session_id::{InstanceId, McpSessionId, StreamId};
+use super::shares::Shares;
 
-/// So many streams are held at once; 40 kB each.
-const MOST: usize = 20_000;
+/// So many streams are held at once. On Azure the host stops at fewer: a stream is a request, and
+/// `infra/` lets an instance have 500.
+const MOST: usize = 10_000;
+
+/// So many of them may be of one user.
+const MOST_OF_ONE: usize = 256;
+
+/// So much of what is answered for one user goes through the relay at once, in bytes, and so much
+/// more each second: instances read it from there into their memory.
+const RELAYED: u64 = 16 * 1024 * 1024;
+const RELAYED_EACH_SECOND: u64 = 1024 * 1024;
 
 /// How long a stream that was opened anew gets answers to what was sent to the one before it.
 const LATE: Duration = Duration::from_mins(1);
@@ -32,6 +44,7 @@ pub(super) struct Streams {
     pub(super) relay: Relay,
     clock: Arc<dyn Clock>,
     room: Arc<Room>,
+    shares: Shares,
     open: Mutex<Open>,
 }
 
@@ -46,8 +59,10 @@ struct Open {
 
 #[derive(Debug)]
 struct Held {
+    owner: Key,
     queue: Arc<Queue>,
     mailbox: Mailbox,
+    ends_at: Instant,
 }
 
 #[derive(Debug)]
@@ -60,8 +75,10 @@ struct Followed {
 impl Open {
     /// Lets one stream follow another, and those which that one followed.
     fn follow(&mut self, before: StreamId, followed: Followed) {
-        if let Some(held) = self.held.remove(&before) {
-            held.queue.end(Ending::Gone);
+        if let Some(old) = self.held.remove(&before)
+            && let Some(new) = self.held.get(&followed.by)
+        {
+            old.queue.hand_over(&new.queue);
         }
         for earlier in self.followed.values_mut().filter(|earlier| earlier.by == before) {
             earlier.by = followed.by;
@@ -83,7 +100,8 @@ impl Streams {
     /// No stream, on a new instance. Each one will live for `lifetime`.
     pub(super) fn new(relay: Relay, lifetime: Duration, clock: Arc<dyn Clock>) -> Self {
         let instance = InstanceId::generate();
-        Self { instance, lifetime, relay, clock, room: Arc::default(), open: Mutex::default() }
+        let (room, shares) = (Arc::default(), Shares::new(RELAYED, RELAYED_EACH_SECOND));
+        Self { instance, lifetime, relay, clock, room, shares, open: Mutex::default() }
     }
 
     /// How long a stream lives.
@@ -91,9 +109,9 @@ impl Streams {
         self.lifetime
     }
 
-    /// Opens a stream, which gets what comes late for the one `before` it. There is none if too many
-    /// are open.
-    pub(super) fn open(&self, before: Option<McpSessionId>) -> Option<Opened> {
+    /// Opens a stream of `owner`, which gets what comes late for the one `before` it. There is none
+    /// if too many are open.
+    pub(super) fn open(&self, owner: &Key, before: Option<McpSessionId>) -> Option<Opened> {
         let now = self.clock.now();
         let id = McpSessionId {
             instance: self.instance,
@@ -102,10 +120,16 @@ impl Streams {
         };
         let queue = Arc::new(Queue::new(Arc::clone(&self.room)));
         let mut open = self.lock();
-        if open.held.len() >= MOST {
+        let of_owner = open.held.values().filter(|held| held.owner == *owner).count();
+        if open.held.len() >= MOST || of_owner >= MOST_OF_ONE {
             return None;
         }
-        let held = Held { queue: Arc::clone(&queue), mailbox: Mailbox::of(&id) };
+        let held = Held {
+            owner: owner.clone(),
+            queue: Arc::clone(&queue),
+            mailbox: Mailbox::of(&id),
+            ends_at: Instant::now() + self.lifetime,
+        };
         open.held.insert(id.stream, held);
         if let Some(before) = before {
             let followed =
@@ -128,16 +152,16 @@ impl Streams {
         self.clock.now() < id.ends_at.plus(GRACE)
     }
 
-    /// Sends an answer to the stream `id`: at once if it is held here, and otherwise through the
-    /// relay, where whoever holds it or the one after it finds it.
+    /// Sends an answer to the stream `id` of `owner`: at once if it is held here, and otherwise
+    /// through the relay, where whoever holds it or the one after it finds it.
     ///
     /// # Errors
-    /// Storage failed.
+    /// Storage failed, or the owner has had their share of the relay for now.
     pub(super) async fn deliver(
         &self,
         id: &McpSessionId,
-        post: PostId,
-        sequence: u32,
+        owner: &Key,
+        (post, sequence): (PostId, u32),
         answer: &Bytes,
     ) -> Result<(), StoreError> {
         if let Some(queue) = self.queue(id.stream)
@@ -145,7 +169,33 @@ impl Streams {
         {
             return Ok(());
         }
-        self.relay.leave(id, post, sequence, answer).await
+        if !self.shares.take(owner, answer.len() as u64, self.clock.now()) {
+            return Err(StoreError::new("too much was answered at once for one user"));
+        }
+        // What a tool took of its request's time is not taken from its answer.
+        let left = self.relay.leave(id, post, sequence, answer);
+        Deadline::after(FOR_STORAGE).hold(left).await
+    }
+
+    /// Ends the streams that are too old, or whose clients read nothing: their connections do not
+    /// ask what comes next, and so would never hear of it.
+    pub(super) fn sweep(&self) {
+        let now = Instant::now();
+        self.lock().held.retain(|_, held| {
+            let ending = match () {
+                () if held.queue.is_stuck() => Ending::TooSlow,
+                () if now > held.ends_at + PATIENCE => Ending::Age,
+                () => return true,
+            };
+            tracing::debug!(reason = ending.as_str(), "a stream is given up");
+            held.queue.end(ending);
+            false
+        });
+    }
+
+    /// Lets the mailboxes be looked into anew.
+    pub(super) fn unwatched(&self) {
+        self.lock().watched = false;
     }
 
     /// Passes on an answer from a mailbox. It stays there while its stream is not held here.
@@ -195,21 +245,54 @@ impl Streams {
 mod tests {
     use shared::seal::KeyRing;
 
+    use super::super::queue::Next;
     use super::*;
     use crate::testing::{ManualClock, MemoryRelay};
 
-    #[test]
-    fn one_stream_more_than_an_instance_holds_is_refused() {
+    fn streams() -> Streams {
         let clock = Arc::new(ManualClock::default());
         let relay = Arc::new(MemoryRelay::default());
         let relay = Relay::new(&KeyRing::generate(), relay, Arc::clone(&clock) as _);
-        let streams = Streams::new(relay, Duration::from_mins(1), clock);
+        Streams::new(relay, Duration::from_mins(1), clock)
+    }
 
-        let opened: Vec<_> = (0..MOST).map(|_| streams.open(None).unwrap()).collect();
-        let refused = streams.open(None);
+    #[tokio::test]
+    async fn one_stream_more_than_an_instance_holds_or_a_user_may_have_is_refused() {
+        let (streams, one, other) = (streams(), Key::word("one"), Key::word("other"));
+        let mut opened = Vec::new();
+        for _ in 0..MOST_OF_ONE {
+            opened.push(streams.open(&one, None).unwrap());
+        }
+
+        let refused = streams.open(&one, None);
+        let others = streams.open(&other, None);
         streams.close(opened[0].id.stream, Ending::Gone);
-        let again = streams.open(None);
+        let again = streams.open(&one, None);
 
-        assert!(refused.is_none() && again.is_some());
+        assert!(refused.is_none() && others.is_some() && again.is_some());
+        while streams.lock().held.len() < MOST {
+            let user = Key::digest("user", &[&streams.lock().held.len().to_be_bytes()]);
+            streams.open(&user, None).unwrap();
+        }
+        assert!(streams.open(&Key::word("last"), None).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_whose_client_asks_for_nothing_ends_all_the_same() {
+        let (streams, owner) = (streams(), Key::word("one"));
+        let (idle, stuck) =
+            (streams.open(&owner, None).unwrap(), streams.open(&owner, None).unwrap());
+        stuck.queue.push(&Bytes::from_static(b"unread")).unwrap();
+
+        tokio::time::sleep(Duration::from_secs(31)).await;
+        streams.sweep();
+        let after_half_a_minute = streams.lock().held.len();
+        tokio::time::sleep(Duration::from_secs(35)).await;
+        streams.sweep();
+
+        assert_eq!(after_half_a_minute, 1);
+        assert_eq!(streams.lock().held.len(), 0);
+        assert_eq!(stuck.queue.next().await, Next::End(Ending::TooSlow));
+        assert_eq!(idle.queue.next().await, Next::End(Ending::Age));
     }
 }

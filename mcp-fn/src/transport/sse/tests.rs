@@ -451,6 +451,60 @@ async fn a_slow_reader_on_another_instance_holds_no_other_stream_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn streams_that_nobody_reads_take_no_room_from_those_of_others() {
+    let server = server();
+    let (ann, ben) = (server.sign_in("ann", BOTH).await, server.sign_in("ben", BOTH).await);
+    for token in [&ann, &ben] {
+        let save = json!({"snippetname": "long", "snippet": "x".repeat(1 << 20)});
+        server.call(token, "save_snippet", save).await;
+    }
+    let get = call(1, "get_snippet", &json!({"snippetname": "long"}));
+    let mut unread = Vec::new();
+    for _ in 0..40 {
+        let stream = Stream::open(&server, &ann).await;
+        send(&server, &ann, &stream.session_id, &get).await;
+        unread.push(stream);
+    }
+    let mut reading = Stream::open(&server, &ben).await;
+
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        let taken = send(&server, &ben, &reading.session_id, &get).await;
+        let data = timeout(Duration::from_secs(10), reading.next()).await.unwrap().unwrap();
+        answers.push((taken.status, data.len() > 1 << 20));
+    }
+
+    assert_eq!(answers, [(StatusCode::ACCEPTED, true); 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_relayed_however_long_its_tool_took() {
+    let server = server();
+    let other = server.another();
+    let token = server.sign_in("ann", BOTH).await;
+    let mut stream = Stream::open(&server, &token).await;
+    server.snippets.silent.store(true, Ordering::Relaxed);
+    let list = call(1, "list_snippets", &json!({}));
+
+    let reply = send(&other, &token, &stream.session_id, &list).await;
+
+    assert_eq!(reply.status, StatusCode::ACCEPTED);
+    assert_eq!(stream.answer().await["result"]["isError"], true);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waited_on_a_broken_stream_comes_on_the_one_after_it() {
+    let server = server();
+    let token = server.sign_in("ann", BOTH).await;
+    let broken = Stream::open(&server, &token).await;
+    send(&server, &token, &broken.session_id, &ping(8)).await;
+
+    let mut next = Stream::open_after(&server, &token, Some(&broken.session_id)).await;
+
+    assert_eq!(next.answer().await["id"], 8);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_cannot_be_relayed_is_a_503_of_its_message() {
     let server = server();
     let other = server.another();

@@ -19,15 +19,18 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The pause while storage fails.
 const PAUSE_AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 
-/// How long a row may wait for the rest of its answer, or for a stream to which it belongs.
-const FORSAKEN: Duration = Duration::from_mins(2);
+/// How long a row may wait for the rest of its answer, or for a stream to which it belongs: about as
+/// long as a client takes to open the next one.
+const FORSAKEN: Duration = Duration::from_secs(30);
 
 /// Passes on what comes for `streams` until none is open.
 pub(super) async fn watch(streams: Arc<Streams>) {
+    let _watching = Watching(Arc::clone(&streams));
     let mut watcher = Watcher { streams, passed: HashSet::new(), waiting: HashMap::new() };
     let mut failing = false;
     loop {
         sleep(if failing { PAUSE_AFTER_A_FAILURE } else { PAUSE }).await;
+        watcher.streams.sweep();
         let Some(mailboxes) = watcher.streams.mailboxes() else { return };
         let looks = mailboxes.iter().map(|mailbox| watcher.streams.relay.look(mailbox));
         let outcomes = join_all(looks).await;
@@ -46,12 +49,23 @@ pub(super) async fn watch(streams: Arc<Streams>) {
     }
 }
 
+/// Says so if the looking comes to an end that nobody meant.
+struct Watching(Arc<Streams>);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.unwatched();
+        }
+    }
+}
+
 struct Watcher {
     streams: Arc<Streams>,
     /// Rows whose answers were passed on, but which could not be taken away yet.
     passed: HashSet<Key>,
     /// Since when rows lie there that cannot be passed on.
-    waiting: HashMap<Key, Instant>,
+    waiting: HashMap<Mailbox, HashMap<Key, Instant>>,
 }
 
 impl Watcher {
@@ -91,7 +105,7 @@ impl Watcher {
             return Vec::new();
         }
         let now = Instant::now();
-        let waiting = std::mem::take(&mut self.waiting);
+        let waiting = self.waiting.remove(mailbox).unwrap_or_default();
         let (mut forsaken, mut waits) = (Vec::new(), HashMap::new());
         for row in left {
             let since = waiting.get(&row).copied().unwrap_or(now);
@@ -101,7 +115,9 @@ impl Watcher {
                 waits.insert(row, since);
             }
         }
-        self.waiting = waits;
+        if !waits.is_empty() {
+            self.waiting.insert(mailbox.clone(), waits);
+        }
         forsaken
     }
 
