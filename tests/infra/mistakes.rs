@@ -133,7 +133,7 @@ const MISTAKES: [(&str, &str, &str, &str); 45] = [
     // Settings.
     (
         "infra/modules/oauth-fn.bicep",
-        "  ALLOWED_TENANTS: allowedTenants\n",
+        "  ALLOWED_TENANTS: tenant().tenantId\n",
         "",
         "oauth-fn needs ALLOWED_TENANTS",
     ),
