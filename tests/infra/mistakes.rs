@@ -4,7 +4,7 @@ use crate::complaints;
 use crate::repository::Repository;
 
 /// File, what stands there, the mistake in its place, and words of the complaint.
-const MISTAKES: [(&str, &str, &str, &str); 45] = [
+const MISTAKES: [(&str, &str, &str, &str); 46] = [
     // The files of the Functions host.
     (
         "http/function.json",
@@ -129,6 +129,12 @@ const MISTAKES: [(&str, &str, &str, &str); 45] = [
         "@onlyIfNotExists()\n",
         "",
         "sessionKeys must be @onlyIfNotExists()",
+    ),
+    (
+        "infra/modules/gateway-apis.bicep",
+        "@batchSize(1)\n",
+        "",
+        "operationPolicy must be @batchSize(1)",
     ),
     // Settings.
     (
