@@ -4,7 +4,7 @@ use crate::complaints;
 use crate::repository::Repository;
 
 /// File, what stands there, the mistake in its place, and words of the complaint.
-const MISTAKES: [(&str, &str, &str, &str); 46] = [
+const MISTAKES: [(&str, &str, &str, &str); 47] = [
     // The files of the Functions host.
     (
         "http/function.json",
@@ -232,6 +232,12 @@ const MISTAKES: [(&str, &str, &str, &str); 46] = [
         "infra/hooks/new-keys.ps1",
         "infra/hooks/keys.ps1",
         "infra/hooks/keys.ps1 is not there",
+    ),
+    (
+        "azure.yaml",
+        "      run: cargo run --locked -- package\n",
+        "      run: cargo run -- package\n",
+        "predeploy must build what prepackage builds",
     ),
     (
         "infra/modules/mcp-fn.bicep",
