@@ -114,9 +114,6 @@ param serviceManagementReference string = ''
 @description('Whom the identity of oauth-fn proves itself to at Entra ID; a national cloud has its own.')
 param assertionAudience string = 'api://AzureADTokenExchange'
 
-@description('Ids of the tenants whose users may sign in, separated by commas; empty for the tenant that is deployed to.')
-param allowedTenants string = ''
-
 @description('Object id of a person or group that may end sessions and rotate keys; empty for nobody.')
 param administratorPrincipalId string = ''
 
@@ -347,7 +344,6 @@ module oauthFn 'modules/oauth-fn.bicep' = {
     publicBaseUrl: origin
     entraClientId: empty(entraAppClientId) ? entraApplication!.outputs.clientId : entraAppClientId
     assertionAudience: assertionAudience
-    allowedTenants: empty(allowedTenants) ? tenant().tenantId : allowedTenants
     furtherSettings: oauthSettings
   }
   dependsOn: [

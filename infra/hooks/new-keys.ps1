@@ -2,7 +2,8 @@
 # that has them. A provisioning that failed finds the keys of its last try.
 $ErrorActionPreference = 'Stop'
 
-# azd knows the vault from the outputs of the last provisioning, and forgets it on `azd down`.
+# azd knows the vault from the outputs of the last provisioning, and forgets it on `azd down`. A machine
+# that did not provision learns it by `azd env refresh`.
 if ($env:AZURE_KEY_VAULT_NAME) {
     exit 0
 }

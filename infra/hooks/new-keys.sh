@@ -3,7 +3,8 @@
 # that has them. A provisioning that failed finds the keys of its last try.
 set -eu
 
-# azd knows the vault from the outputs of the last provisioning, and forgets it on `azd down`.
+# azd knows the vault from the outputs of the last provisioning, and forgets it on `azd down`. A machine
+# that did not provision learns it by `azd env refresh`.
 if [ -n "${AZURE_KEY_VAULT_NAME:-}" ]; then
     exit 0
 fi

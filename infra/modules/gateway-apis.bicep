@@ -189,6 +189,8 @@ resource operations 'Microsoft.ApiManagement/service/apis/operations@2024-05-01'
   }
 ]
 
+// One after the other: each changes the same API, and API Management refuses two changes at once.
+@batchSize(1)
 resource operationPolicy 'Microsoft.ApiManagement/service/apis/operations/policies@2024-05-01' = [
   for (entry, index) in operationPolicies: {
     parent: operations[index]

@@ -54,9 +54,6 @@ param entraClientId string
 @description('Whom its identity proves itself to at Entra ID.')
 param assertionAudience string
 
-@description('Ids of the tenants whose users may sign in, separated by commas.')
-param allowedTenants string
-
 @description('Further settings of oauth-fn, as docs/settings.md lists them.')
 param furtherSettings object
 
@@ -70,7 +67,7 @@ var settings = {
   UPSTREAM_CLIENT_ID: entraClientId
   UPSTREAM_CREDENTIAL: 'federated'
   UPSTREAM_ASSERTION_AUDIENCE: assertionAudience
-  ALLOWED_TENANTS: allowedTenants
+  ALLOWED_TENANTS: tenant().tenantId
 }
 
 module app 'function-app.bicep' = {

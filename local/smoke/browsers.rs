@@ -1,16 +1,16 @@
 //! What browsers meet: preflights, the headers of pages, and the way to consent.
 
 use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, ORIGIN,
-    STRICT_TRANSPORT_SECURITY,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL,
+    CONTENT_SECURITY_POLICY, LOCATION, ORIGIN, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
 };
 use http::{Method, StatusCode};
 use serde_json::json;
 use url::Url;
 
-use super::Seen;
 use super::site::{Answer, Site, check};
+use super::{Cause, Seen};
 
 /// The page of some client in a browser.
 const PAGE: &str = "https://client.example";
@@ -48,13 +48,29 @@ pub(super) async fn preflights(site: &Site) -> Seen {
     Ok("for what clients call, and for no page".to_owned())
 }
 
-async fn preflight(site: &Site, path: &str) -> Result<Answer, super::Cause> {
+async fn preflight(site: &Site, path: &str) -> Result<Answer, Cause> {
     let request = site
         .request(Method::OPTIONS, path)
         .header(ORIGIN, PAGE)
         .header(ACCESS_CONTROL_REQUEST_METHOD, "POST")
         .header(ACCESS_CONTROL_REQUEST_HEADERS, "authorization,content-type");
     site.send(request).await
+}
+
+/// Browsers take an answer with two allowances for one with none. Both the apps and the gateway can
+/// give one, and what the gateway adds shows in no preflight.
+pub(super) async fn answers(site: &Site) -> Seen {
+    let metadata = site.request(Method::GET, "/.well-known/oauth-authorization-server");
+    let call = site.request(Method::POST, "/mcp").json(&json!({}));
+    for request in [metadata, call] {
+        let answer = site.send(request.header(ORIGIN, PAGE)).await?;
+        let allowances = answer.headers.get_all(ACCESS_CONTROL_ALLOW_ORIGIN).iter().count();
+        check(
+            allowances == 1,
+            format!("{} has {ACCESS_CONTROL_ALLOW_ORIGIN} {allowances} times", answer.name),
+        )?;
+    }
+    Ok("each has one Access-Control-Allow-Origin".to_owned())
 }
 
 /// Pages are framed by nobody, run no script, and tell nobody where the user was.
@@ -94,6 +110,7 @@ pub(super) async fn consent_page(site: &Site) -> Seen {
     let authorize = Url::parse_with_params(&site.base_url.at("/authorize"), parameters)?;
     let path = format!("/authorize?{}", authorize.query().unwrap_or_default());
     let answer = site.get(&path).await?.with_status(StatusCode::FOUND)?;
+    check_cookies(&answer)?;
     let location = answer.header(LOCATION.as_str()).unwrap_or_default();
     let page = authorize.join(location)?;
     let leads_on = page.as_str().starts_with(&site.base_url.at("/consent?"));
@@ -106,6 +123,22 @@ pub(super) async fn consent_page(site: &Site) -> Seen {
         "the consent page may be kept by caches",
     )?;
     Ok("a new client is led to it, and named on it".to_owned())
+}
+
+/// A cookie with a domain goes to its subdomains too. Some gateways give it one.
+fn check_cookies(answer: &Answer) -> Result<(), Cause> {
+    let cookies: Vec<&str> = answer
+        .headers
+        .get_all(SET_COOKIE)
+        .iter()
+        .filter_map(|cookie| cookie.to_str().ok())
+        .collect();
+    check(!cookies.is_empty(), "/authorize does not know the browser again: it sets no cookie")?;
+    let has_domain = cookies.iter().flat_map(|cookie| cookie.split(';').skip(1)).any(|attribute| {
+        let name = attribute.split('=').next().unwrap_or_default();
+        name.trim().eq_ignore_ascii_case("domain")
+    });
+    check(!has_domain, "the cookie of /authorize has a domain, so other hosts get it")
 }
 
 /// Entra ID's `code` must reach the app, where the Functions host knows a parameter of that name.

@@ -48,6 +48,7 @@ async fn look_at(site: Site) -> Vec<&'static str> {
     report.add("resource metadata", discovery::resource_metadata(&site).await);
     report.add("challenge", discovery::challenge(&site).await);
     report.add("preflights", browsers::preflights(&site).await);
+    report.add("answers to scripts", browsers::answers(&site).await);
     report.add("page headers", browsers::page_headers(&site).await);
     report.add("consent page", browsers::consent_page(&site).await);
     report.add("callback", browsers::callback(&site).await);

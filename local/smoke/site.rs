@@ -108,7 +108,7 @@ impl Site {
 #[derive(Debug)]
 pub(super) struct Answer {
     /// The path that gave it.
-    name: String,
+    pub(super) name: String,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: String,

@@ -101,7 +101,7 @@ async fn a_system_of_others_is_asked_for_over_https_alone() {
 }
 
 /// Each step with faults that it alone finds.
-const FAULTS: [(&str, &[Fault]); 12] = [
+const FAULTS: [(&str, &[Fault]); 13] = [
     (
         "server metadata",
         &[
@@ -154,6 +154,28 @@ const FAULTS: [(&str, &[Fault]); 12] = [
         ],
     ),
     (
+        "answers to scripts",
+        &[
+            // What API Management answers where it adds its own to that of the app.
+            |path, (_, headers, _)| {
+                if path == "/.well-known/oauth-authorization-server" {
+                    let value = HeaderValue::from_static("https://client.example");
+                    headers.append("access-control-allow-origin", value);
+                }
+            },
+            |path, (_, headers, _)| {
+                if path == "/mcp" && headers.contains_key("www-authenticate") {
+                    headers.append("access-control-allow-origin", HeaderValue::from_static("*"));
+                }
+            },
+            |path, (_, headers, _)| {
+                if path == "/mcp" && headers.contains_key("www-authenticate") {
+                    headers.remove("access-control-allow-origin");
+                }
+            },
+        ],
+    ),
+    (
         "page headers",
         &[
             |path, (_, headers, _)| {
@@ -174,6 +196,18 @@ const FAULTS: [(&str, &[Fault]); 12] = [
             |path, (_, headers, _)| {
                 if path == "/consent" {
                     headers.remove("cache-control");
+                }
+            },
+            |path, (_, headers, _)| {
+                if let Some(cookie) = headers.get_mut("set-cookie").filter(|_| path == "/authorize")
+                {
+                    let text = format!("{}; Domain=example.com", cookie.to_str().unwrap());
+                    *cookie = HeaderValue::try_from(text).unwrap();
+                }
+            },
+            |path, (_, headers, _)| {
+                if path == "/authorize" {
+                    headers.remove("set-cookie");
                 }
             },
             |path, (status, ..)| {

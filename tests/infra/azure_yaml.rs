@@ -1,5 +1,5 @@
-//! That azure.yaml says what azd understands, and names what is there. The schema of azd is in no
-//! package; .github/workflows/ci.yml validates against it where the internet can be reached.
+//! That azure.yaml says what azd understands, and names what is there. `tests/infra/run` validates it
+//! against the schema of azd.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ const SERVICES: [(&str, &str, &str, &str); 2] = [
 ];
 
 /// Hook, whether it runs a file.
-const HOOKS: [&str; 3] = ["postprovision", "prepackage", "preprovision"];
+const HOOKS: [&str; 4] = ["postprovision", "predeploy", "prepackage", "preprovision"];
 
 pub(crate) fn complaints(repository: &Repository) -> Vec<String> {
     let yaml: Value = match serde_saphyr::from_str(repository.text(PATH)) {
@@ -31,6 +31,9 @@ pub(crate) fn complaints(repository: &Repository) -> Vec<String> {
     complaints.extend(SERVICES.iter().flat_map(|service| of_service(repository, &yaml, service)));
     complaints
         .extend(HOOKS.iter().flat_map(|hook| of_hook(repository, &yaml["hooks"][hook], hook)));
+    if yaml["hooks"]["predeploy"] != yaml["hooks"]["prepackage"] {
+        complaints.push(format!("{PATH}: predeploy must build what prepackage builds"));
+    }
     complaints
 }
 

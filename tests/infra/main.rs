@@ -15,6 +15,7 @@ mod repository;
 mod resources;
 mod routes;
 mod settings;
+mod workflow;
 mod xml;
 
 use repository::Repository;
@@ -30,6 +31,7 @@ fn complaints(repository: &Repository) -> Vec<String> {
         resources::complaints,
         routes::complaints,
         settings::complaints,
+        workflow::complaints,
     ];
     checks.iter().flat_map(|check| check(repository)).collect()
 }

@@ -4,7 +4,7 @@ use crate::complaints;
 use crate::repository::Repository;
 
 /// File, what stands there, the mistake in its place, and words of the complaint.
-const MISTAKES: [(&str, &str, &str, &str); 45] = [
+const MISTAKES: [(&str, &str, &str, &str); 53] = [
     // The files of the Functions host.
     (
         "http/function.json",
@@ -80,6 +80,7 @@ const MISTAKES: [(&str, &str, &str, &str); 45] = [
         "location is missing",
     ),
     ("infra/main.parameters.json", "=BasicV2}", "=StandardV2}", "another default for apimSku"),
+    ("infra/main.parameters.json", "=BasicV2}", "}", "another default for apimSku"),
     (
         "docs/deploy.md",
         "| `CUSTOM_BASE_URL` |",
@@ -130,10 +131,16 @@ const MISTAKES: [(&str, &str, &str, &str); 45] = [
         "",
         "sessionKeys must be @onlyIfNotExists()",
     ),
+    (
+        "infra/modules/gateway-apis.bicep",
+        "@batchSize(1)\n",
+        "",
+        "operationPolicy must be @batchSize(1)",
+    ),
     // Settings.
     (
         "infra/modules/oauth-fn.bicep",
-        "  ALLOWED_TENANTS: allowedTenants\n",
+        "  ALLOWED_TENANTS: tenant().tenantId\n",
         "",
         "oauth-fn needs ALLOWED_TENANTS",
     ),
@@ -228,10 +235,47 @@ const MISTAKES: [(&str, &str, &str, &str); 45] = [
         "infra/hooks/keys.ps1 is not there",
     ),
     (
+        "azure.yaml",
+        "      run: cargo run --locked -- package\n",
+        "      run: cargo run -- package\n",
+        "predeploy must build what prepackage builds",
+    ),
+    (
         "infra/modules/mcp-fn.bicep",
         "serviceName: 'mcp'",
         "serviceName: 'api'",
         "serviceName must be mcp",
+    ),
+    // The workflow that deploys.
+    (
+        ".github/workflows/azure-dev.yml",
+        "      APIM_SKU: ${{ vars.APIM_SKU }}\n",
+        "",
+        "APIM_SKU is not handed on",
+    ),
+    (
+        ".github/workflows/azure-dev.yml",
+        "${{ vars.LEGACY_SSE }}",
+        "${{ vars.LEGACY }}",
+        "LEGACY_SSE must be the variable of that name",
+    ),
+    (
+        "infra/main.parameters.json",
+        "${CUSTOM_BASE_URL=}",
+        "${BASE_URL=}",
+        "nobody reads CUSTOM_BASE_URL",
+    ),
+    (
+        ".github/workflows/azure-dev.yml",
+        "azd env refresh",
+        "azd env list",
+        "azd env refresh must come before azd provision",
+    ),
+    (
+        ".github/workflows/azure-dev.yml",
+        "rustup target add",
+        "rustup target list",
+        "must come before azd package",
     ),
 ];
 

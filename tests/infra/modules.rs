@@ -132,9 +132,10 @@ fn parameters_file(repository: &Repository, main: &Bicep) -> Vec<String> {
         };
         let default = parameter.default.as_ref().map(Value::written);
         let here = value["value"].as_str().map(|text| text.trim_matches(['$', '{', '}']));
-        let here =
+        let default_here =
             here.and_then(|text| text.split_once('=')).map(|(_, default)| default.to_owned());
-        if here.is_some() && here != default {
+        // Without one here, a variable that is set to nothing would take the place of Bicep's.
+        if here.is_some() && default_here != default {
             complaints.push(format!("{PARAMETERS}: main.bicep has another default for {name}"));
         }
     }
@@ -149,12 +150,17 @@ fn parameters_file(repository: &Repository, main: &Bicep) -> Vec<String> {
 /// Variables of azd that docs/deploy.md does not tell of.
 fn unexplained(repository: &Repository) -> Vec<String> {
     let document = repository.text("docs/deploy.md");
+    // azd asks for these, and tells them itself.
+    let chosen = variables(repository).into_iter().filter(|name| !name.starts_with("AZURE_"));
+    let bare = chosen.filter(|name| !document.contains(&format!("`{name}`")));
+    bare.map(|name| format!("docs/deploy.md: {name} is not explained")).collect()
+}
+
+/// The variables that the parameters are filled in from, but for those that the hook makes.
+pub(crate) fn variables(repository: &Repository) -> BTreeSet<String> {
     let json = repository.json(PARAMETERS);
     let values = json["parameters"].as_object().unwrap().values();
     let texts = values.filter_map(|value| value["value"].as_str());
     let names = texts.filter_map(|text| text.strip_prefix("${")?.split(['=', '}']).next());
-    // azd asks for the first two, and the hook makes the last.
-    let asked = |name: &&str| !name.starts_with("AZURE_") && !name.starts_with("NEW_");
-    let bare = names.filter(asked).filter(|name| !document.contains(&format!("`{name}`")));
-    bare.map(|name| format!("docs/deploy.md: {name} is not explained")).collect()
+    names.filter(|name| !name.starts_with("NEW_")).map(str::to_owned).collect()
 }

@@ -11,7 +11,8 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub(crate) struct Repository(BTreeMap<String, String>);
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
+    ".github/workflows/azure-dev.yml",
     "azure.yaml",
     "docs/deploy.md",
     "docs/settings.md",

@@ -109,6 +109,7 @@ pub(crate) fn complaints(repository: &Repository) -> Vec<String> {
     let mut complaints = kinds(&files);
     complaints.extend(MUST_BE.iter().filter_map(|rule| broken(repository, rule)));
     complaints.extend(unguarded_rings(repository));
+    complaints.extend(crowds(repository));
     complaints
 }
 
@@ -137,6 +138,14 @@ fn broken(repository: &Repository, rule: &(&str, &str, &str, &str)) -> Option<St
     let is = found.map(crate::bicep::Value::written);
     (is.as_deref() != Some(must))
         .then(|| format!("{}: {name} {property} must be {must}", bicep.path))
+}
+
+/// API Management refuses two changes of one API at once.
+fn crowds(repository: &Repository) -> Vec<String> {
+    let apis = Bicep::read(repository, "infra/modules/gateway-apis.bicep");
+    let policies = apis.resources.iter().filter(|of| of.kind.contains("operations/policies@"));
+    let crowds = policies.filter(|of| !of.decorators.contains("batchSize"));
+    crowds.map(|of| format!("{}: {} must be @batchSize(1)", apis.path, of.name)).collect()
 }
 
 /// A ring that a deployment replaces ends every session.
