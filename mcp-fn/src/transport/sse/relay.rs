@@ -106,17 +106,72 @@ impl Relay {
         self.records.remove(&mailbox.at(row)).await
     }
 
+    /// Notes that the stream `id` of `whose` has ended for its age: many clients do not say which
+    /// stream they open anew.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub(super) async fn note_ended(
+        &self,
+        whose: &Key,
+        id: &McpSessionId,
+    ) -> Result<(), StoreError> {
+        let address = self.note(whose, id);
+        let sealed = self.sealer.seal(0, &address.place("ended"), &id.to_bytes());
+        self.insert(&address, Record::default().with("a", sealed)).await
+    }
+
+    /// The streams of `whose` that have ended for their age today.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub(super) async fn ended(&self, whose: &Key) -> Result<Vec<McpSessionId>, StoreError> {
+        let notes = self.notes(whose);
+        let rows = self.records.list(&notes.table, &notes.partition).await?;
+        let ended = rows.into_iter().filter_map(|(row, found)| {
+            let sealed = found.record.column("a")?;
+            let opened = self.sealer.open(&notes.at(&row).place("ended"), sealed).ok()?;
+            McpSessionId::from_opened(&opened)
+        });
+        Ok(ended.collect())
+    }
+
+    /// Forgets that the stream `id` of `whose` has ended.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub(super) async fn forget_ended(
+        &self,
+        whose: &Key,
+        id: &McpSessionId,
+    ) -> Result<(), StoreError> {
+        self.records.remove(&self.note(whose, id)).await
+    }
+
+    fn note(&self, whose: &Key, id: &McpSessionId) -> Address {
+        self.notes(whose).at(&Key::digest("ended-stream", &[&id.stream.0]))
+    }
+
+    /// Where it is noted which streams of `whose` have ended today.
+    fn notes(&self, whose: &Key) -> Mailbox {
+        let partition = Key::digest("ended-streams", &[whose.as_str().as_bytes()]);
+        Mailbox { table: table_of(self.clock.now()), partition }
+    }
+
     /// The row's name is new, so what lies there after a failure is what we wrote.
     async fn write(&self, mailbox: &Mailbox, part: &Part) -> Result<(), StoreError> {
         let name = part.name();
         let name: Vec<&[u8]> = name.iter().map(Vec::as_slice).collect();
         let address = mailbox.at(&Key::digest("relayed-answer", &name));
-        let record = self.seal(&address, part);
+        self.insert(&address, self.seal(&address, part)).await
+    }
+
+    async fn insert(&self, address: &Address, record: Record) -> Result<(), StoreError> {
         let mut tries = 0;
         loop {
             tries += 1;
             let over = tables_over(self.clock.now()).into_iter();
-            match periods::insert(&self.records, &address, record.clone(), over).await {
+            match periods::insert(&self.records, address, record.clone(), over).await {
                 Ok(()) | Err(PeriodError::Exists) => return Ok(()),
                 Err(PeriodError::Store(error)) if tries == TRIES => return Err(error),
                 Err(PeriodError::Store(_)) => {}

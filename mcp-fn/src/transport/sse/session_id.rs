@@ -46,11 +46,11 @@ pub(super) struct McpSessionId {
 }
 
 impl McpSessionId {
-    fn to_bytes(self) -> Vec<u8> {
+    pub(super) fn to_bytes(self) -> Vec<u8> {
         [&self.instance.0[..], &self.stream.0, &self.ends_at.as_secs().to_be_bytes()].concat()
     }
 
-    fn from_opened(opened: &Opened) -> Option<Self> {
+    pub(super) fn from_opened(opened: &Opened) -> Option<Self> {
         let (instance, rest) = opened.plaintext.split_first_chunk()?;
         let (stream, ends_at) = rest.split_first_chunk()?;
         Some(Self {

@@ -11,12 +11,12 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use rmcp::ServerHandler;
 use rmcp::model::ErrorData;
 use shared::storage::Key;
-use tokio::time::{Duration, Instant, sleep_until};
+use tokio::time::{Duration, Instant, sleep_until, timeout};
 
 use super::Transport;
 use super::event;
 use super::queue::{Ending, Next, Queue};
-use super::session_id::StreamId;
+use super::session_id::McpSessionId;
 use super::streams::{Opened, Streams};
 use super::watch::watch;
 use crate::caller::Caller;
@@ -25,6 +25,9 @@ use crate::transport::fault::json_rpc;
 /// How long a stream is silent before a comment keeps it alive: proxies on the way give up on one
 /// that is silent for minutes.
 const SILENCE: Duration = Duration::from_secs(15);
+
+/// How long the end of a stream waits for its being noted.
+const NOTED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Tells proxies to pass each event on as it comes.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -44,7 +47,24 @@ pub(super) async fn open<H: ServerHandler>(
     if opened.is_first {
         tokio::spawn(watch(Arc::clone(&transport.streams)));
     }
-    answer(&transport, opened, &owner)
+    let client = caller.session().client_id.as_bytes();
+    let whose = Key::digest("streams-of", &[owner.as_str().as_bytes(), client]);
+    // Not before the first bytes go out.
+    tokio::spawn(look_back(Arc::clone(&transport.streams), whose.clone(), before, opened.id));
+    answer(&transport, opened, &owner, whose)
+}
+
+/// Finds the stream that the new one follows, or forgets the one that its client has named.
+async fn look_back(
+    streams: Arc<Streams>,
+    whose: Key,
+    before: Option<McpSessionId>,
+    new: McpSessionId,
+) {
+    match before {
+        Some(before) => streams.forget_ended(&whose, &before).await,
+        None => streams.follow_ended(&whose, new.stream).await,
+    }
 }
 
 /// `HEAD /mcp/sse`, which would otherwise open a stream and throw it away.
@@ -52,13 +72,14 @@ pub(super) async fn refuse() -> Response {
     (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET")]).into_response()
 }
 
-fn answer<H>(transport: &Transport<H>, opened: Opened, owner: &Key) -> Response {
+fn answer<H>(transport: &Transport<H>, opened: Opened, owner: &Key, whose: Key) -> Response {
     let first = event::endpoint(&transport.ids.mint(opened.id, owner));
     let open = OpenStream {
         first: Some(first),
         queue: opened.queue,
         ends_at: Instant::now() + transport.streams.lifetime(),
-        place: Place { streams: Arc::clone(&transport.streams), stream: opened.id.stream },
+        place: Place { streams: Arc::clone(&transport.streams), id: opened.id },
+        whose,
     };
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
@@ -87,6 +108,8 @@ struct OpenStream {
     queue: Arc<Queue>,
     ends_at: Instant,
     place: Place,
+    /// The user and the client.
+    whose: Key,
 }
 
 impl OpenStream {
@@ -111,6 +134,10 @@ impl OpenStream {
             biased;
             next = self.queue.next() => next,
             () = sleep_until(self.ends_at) => {
+                let Place { streams, id } = &self.place;
+                // First, so that the next stream finds it.
+                let note = streams.note_ended(&self.whose, id);
+                let _in_time = timeout(NOTED_WITHIN, note).await;
                 self.place.leave(Ending::Age);
                 self.queue.next().await
             }
@@ -122,12 +149,12 @@ impl OpenStream {
 /// The place of a stream among those of this instance. It is given up however the stream ends.
 struct Place {
     streams: Arc<Streams>,
-    stream: StreamId,
+    id: McpSessionId,
 }
 
 impl Place {
     fn leave(&self, ending: Ending) {
-        self.streams.close(self.stream, ending);
+        self.streams.close(self.id.stream, ending);
     }
 }
 

@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use shared::clock::{Clock, UnixTime};
 use shared::deadline::{Deadline, FOR_STORAGE};
 use shared::storage::{Key, StoreError};
+use shared::telemetry::ErrorChain;
 use tokio::time::Instant;
 
 use super::answer::PostId;
@@ -138,6 +139,40 @@ impl Streams {
         }
         let is_first = !std::mem::replace(&mut open.watched, true);
         Some(Opened { id, queue, is_first })
+    }
+
+    /// Notes for the client `whose` that its stream has ended for its age.
+    pub(super) async fn note_ended(&self, whose: &Key, id: &McpSessionId) {
+        if let Err(error) = self.relay.note_ended(whose, id).await {
+            tracing::warn!(error = %ErrorChain(&error), "the end of a stream is not noted");
+        }
+    }
+
+    /// Forgets what was noted of the stream `before`, which its client has named.
+    pub(super) async fn forget_ended(&self, whose: &Key, before: &McpSessionId) {
+        if let Err(error) = self.relay.forget_ended(whose, before).await {
+            tracing::debug!(error = %ErrorChain(&error), "an ended stream stays noted");
+        }
+    }
+
+    /// Lets the new stream of the client `whose` follow the one that has just ended, if it was one:
+    /// of several nobody knows which.
+    pub(super) async fn follow_ended(&self, whose: &Key, stream: StreamId) {
+        let now = self.clock.now();
+        let ended = match self.relay.ended(whose).await {
+            Ok(ended) => ended,
+            Err(error) => {
+                let error = ErrorChain(&error);
+                tracing::warn!(%error, "which stream has ended cannot be read");
+                return;
+            }
+        };
+        let mut recent = ended.iter().filter(|id| now < id.ends_at.plus(LATE));
+        let (Some(before), None) = (recent.next(), recent.next()) else { return };
+        let until = now.plus(LATE);
+        let followed = Followed { by: stream, mailbox: Mailbox::of(before), until };
+        self.lock().follow(before.stream, followed);
+        self.forget_ended(whose, before).await;
     }
 
     /// Forgets a stream that has ended.

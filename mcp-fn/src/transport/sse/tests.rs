@@ -373,6 +373,42 @@ async fn what_was_sent_to_a_stream_that_ended_is_answered_on_the_one_after_it() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_say_which_stream_ended_gets_its_late_answers_all_the_same() {
+    let server = server();
+    let other = server.another();
+    let token = server.sign_in("ann", BOTH).await;
+    for (takes, follows) in
+        [(&server, &server), (&server, &other), (&other, &server), (&other, &other)]
+    {
+        let mut ended = Stream::open(&server, &token).await;
+        while ended.next().await.is_some() {}
+
+        let reply = send(takes, &token, &ended.session_id, &ping(3)).await;
+        let mut next = Stream::open(follows, &token).await;
+
+        assert_eq!(reply.status, StatusCode::ACCEPTED);
+        assert_eq!(next.answer().await["id"], 3);
+        next.is_silent().await;
+        assert!(server.relay.rows().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_streams_that_ended_at_once_nobody_guesses() {
+    let server = server();
+    let token = server.sign_in("ann", BOTH).await;
+    let mut ended = [Stream::open(&server, &token).await, Stream::open(&server, &token).await];
+    for stream in &mut ended {
+        while stream.next().await.is_some() {}
+    }
+
+    let mut next = Stream::open(&server, &token).await;
+    send(&server, &token, &ended[0].session_id, &ping(3)).await;
+
+    next.is_silent().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stream_is_followed_by_its_own_user_alone() {
     let server = server();
     let (ann, ben) = (server.sign_in("ann", BOTH).await, server.sign_in("ben", BOTH).await);
@@ -571,9 +607,9 @@ async fn storage_is_looked_at_only_while_there_are_streams() {
     let _again = Stream::open(&server, &token).await;
     sleep(Duration::from_millis(150)).await;
 
-    assert_eq!((before, during), (0, 10), "one look for all streams");
+    assert_eq!((before, during), (0, 12), "one look back for each, and one for all each 100 ms");
     assert_eq!(after, during);
-    assert_eq!(looks(), after + 1);
+    assert_eq!(looks(), after + 2);
 }
 
 #[tokio::test(start_paused = true)]
