@@ -36,8 +36,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub async fn serve(router: Router, port: u16) -> Result<(), ServeError> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let listener = bind(address).await?;
+    tracing::info!(address = %listener.local_addr()?, "serving");
     let listener = listener.tap_io(|stream| end_if_stalled(stream, STALLED));
-    tracing::info!(%address, "serving");
     let told = Arc::new(Notify::new());
     let tell = Arc::clone(&told);
     let stop = async move {

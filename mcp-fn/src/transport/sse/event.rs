@@ -35,6 +35,8 @@ pub(super) fn farewell(why: &str) -> Bytes {
 #[derive(Debug, Default)]
 pub(super) struct EventReader {
     unread: Vec<u8>,
+    /// So much of it holds no end of an event.
+    searched: usize,
 }
 
 impl EventReader {
@@ -42,11 +44,21 @@ impl EventReader {
     pub(super) fn read(&mut self, piece: &[u8]) -> Vec<Bytes> {
         self.unread.extend_from_slice(piece);
         let mut found = Vec::new();
-        while let Some(end) = self.unread.windows(2).position(|window| window == b"\n\n") {
-            let event: Vec<u8> = self.unread.drain(..end + 2).collect();
+        while let Some(end) = self.end() {
+            let event: Vec<u8> = self.unread.drain(..end).collect();
+            self.searched = 0;
             found.extend(data(&event));
         }
+        // A line break may be the first of two.
+        self.searched = self.unread.len().saturating_sub(1);
         found
+    }
+
+    /// Where the first event ends, if it has come to its end.
+    fn end(&self) -> Option<usize> {
+        let unsearched = self.unread.get(self.searched..)?;
+        let found = unsearched.windows(2).position(|window| window == b"\n\n")?;
+        Some(self.searched + found + 2)
     }
 }
 

@@ -12,8 +12,14 @@ use tokio::time::{Instant, timeout};
 /// So many bytes wait for a slow reader, or one event if it alone is larger.
 const CAPACITY: usize = 4 * 1024 * 1024;
 
+/// So many bytes wait for all streams of one user together.
+const CAPACITY_OF_ONE: usize = 16 * 1024 * 1024;
+
 /// So many bytes wait for all clients of an instance together: an eighth of its memory.
 const CAPACITY_OF_ALL: usize = 64 * 1024 * 1024;
+
+/// A connection takes so much at once, so that what it holds counts for little.
+const PIECE: usize = 64 * 1024;
 
 /// How long an answer waits for room. Its sender waits as long, which is how a client that reads
 /// too slowly is slowed down; and how long a client may read nothing while others want its room.
@@ -53,23 +59,40 @@ pub(super) enum NotTaken {
     Full,
     /// Too much waits for all clients together.
     NoRoom,
+    /// Too much waits for its user.
+    NoShare,
 }
 
-/// What waits on all streams of an instance, and what was handed to their connections last.
-#[derive(Debug, Default)]
+/// What waits on several streams, and what was handed to their connections last.
+#[derive(Debug)]
 pub(super) struct Room {
+    capacity: usize,
     taken: AtomicUsize,
     emptied: Notify,
 }
 
 impl Room {
+    /// The room of an instance.
+    pub(super) fn of_all() -> Self {
+        Self::new(CAPACITY_OF_ALL)
+    }
+
+    /// The part of it that one user may take.
+    pub(super) fn of_one() -> Self {
+        Self::new(CAPACITY_OF_ONE)
+    }
+
+    fn new(capacity: usize) -> Self {
+        Self { capacity, taken: AtomicUsize::new(0), emptied: Notify::new() }
+    }
+
     fn has(&self, bytes: usize) -> bool {
         let taken = self.taken.load(Ordering::Relaxed);
-        taken == 0 || taken + bytes <= CAPACITY_OF_ALL
+        taken == 0 || taken + bytes <= self.capacity
     }
 
     fn is_tight(&self) -> bool {
-        self.taken.load(Ordering::Relaxed) > CAPACITY_OF_ALL / 2
+        self.taken.load(Ordering::Relaxed) > self.capacity / 2
     }
 
     fn take(&self, bytes: usize) {
@@ -88,12 +111,16 @@ pub(super) struct Queue {
     state: Mutex<State>,
     filled: Notify,
     room: Arc<Room>,
+    /// The part of the room that its user has.
+    share: Arc<Room>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     events: VecDeque<Bytes>,
     bytes: usize,
+    /// Whether the first of them is sent in part.
+    is_cut: bool,
     /// What the connection took last; it has room for more when it asks for the next event.
     sending: usize,
     /// Since when the connection has asked for nothing, though something is there for it.
@@ -120,16 +147,19 @@ impl State {
 /// What the stream sends next.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Next {
-    /// An event.
+    /// An event, or a piece of one.
     Event(Bytes),
     /// Nothing more.
     End(Ending),
+    /// Nothing more, though an event is not whole: whatever came after it would complete it.
+    Cut(Ending),
 }
 
 impl Queue {
-    /// A queue with nothing in it, on an instance that has so much `room`.
-    pub(super) fn new(room: Arc<Room>) -> Self {
-        Self { state: Mutex::default(), filled: Notify::new(), room }
+    /// A queue with nothing in it, on an instance that has so much `room`, of which its user has
+    /// so large a `share`.
+    pub(super) fn new(room: Arc<Room>, share: Arc<Room>) -> Self {
+        Self { state: Mutex::default(), filled: Notify::new(), room, share }
     }
 
     /// Takes `event` if there is room for it.
@@ -169,8 +199,9 @@ impl Queue {
             loop {
                 let emptied = self.room.emptied.notified();
                 match self.push(event) {
-                    Err(NotTaken::Full | NotTaken::NoRoom) => emptied.await,
-                    outcome => return outcome,
+                    Ok(()) => return Ok(()),
+                    Err(NotTaken::Ended) => return Err(NotTaken::Ended),
+                    Err(NotTaken::Full | NotTaken::NoRoom | NotTaken::NoShare) => emptied.await,
                 }
             }
         });
@@ -206,13 +237,31 @@ impl Queue {
     /// Moves what waits to the stream that follows this one, and ends this one.
     pub(super) fn hand_over(&self, to: &Self) {
         let mut state = self.state();
-        for event in std::mem::take(&mut state.events) {
-            // It has been taken once, so the room for it is there.
+        let mut events = std::mem::take(&mut state.events);
+        let mut bytes = std::mem::take(&mut state.bytes);
+        // Half an event is of no use to anybody.
+        if state.is_cut
+            && let Some(cut) = events.pop_front()
+        {
+            bytes -= cut.len();
+            self.give_back(cut.len());
+        }
+        for event in events {
+            // It has been taken once, by the same user, so the room for it is there.
             to.state().add(&event);
             to.filled.notify_one();
         }
-        state.bytes = 0;
+        self.share.give_back(bytes);
+        to.share.take(bytes);
         self.end_now(&mut state, Ending::Gone);
+    }
+
+    /// Ends the stream of a client that reads nothing, or has had its time.
+    pub(super) fn give_up(&self) -> Ending {
+        let mut state = self.state();
+        let ending = if state.events.is_empty() { Ending::Age } else { Ending::TooSlow };
+        self.end_now(&mut state, ending);
+        ending
     }
 
     /// Whether the client has read nothing of what is there for it, for longer than it may.
@@ -222,11 +271,15 @@ impl Queue {
     }
 
     fn add(&self, state: &mut State, event: &Bytes) -> Result<(), NotTaken> {
+        if !self.share.has(event.len()) {
+            return Err(NotTaken::NoShare);
+        }
         if !self.room.has(event.len()) {
             return Err(NotTaken::NoRoom);
         }
         state.add(event);
         self.room.take(event.len());
+        self.share.take(event.len());
         self.filled.notify_one();
         Ok(())
     }
@@ -237,7 +290,7 @@ impl Queue {
         }
         state.ending = Some(ending);
         if ending != Ending::Age {
-            self.room.give_back(state.forget());
+            self.give_back(state.forget());
         }
         self.filled.notify_one();
         // Who waits for room here need not wait any longer.
@@ -248,21 +301,32 @@ impl Queue {
         let mut state = self.state();
         let sent = std::mem::take(&mut state.sending);
         state.unread_since = (!state.events.is_empty()).then(Instant::now);
-        self.room.give_back(sent);
+        self.give_back(sent);
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.share.give_back(bytes);
+        self.room.give_back(bytes);
     }
 
     fn pop(&self) -> Option<Next> {
         let mut state = self.state();
-        let Some(event) = state.events.pop_front() else {
-            return state.ending.map(Next::End);
+        let is_cut = state.is_cut;
+        let Some(event) = state.events.front_mut() else {
+            return state.ending.map(if is_cut { Next::Cut } else { Next::End });
         };
-        state.bytes -= event.len();
+        let piece = event.split_to(event.len().min(PIECE));
+        state.is_cut = !event.is_empty();
+        if !state.is_cut {
+            state.events.pop_front();
+        }
+        state.bytes -= piece.len();
         if state.bytes <= CAPACITY {
             state.behind_since = None;
         }
-        state.sending = event.len();
+        state.sending = piece.len();
         state.unread_since = Some(Instant::now());
-        Some(Next::Event(event))
+        Some(Next::Event(piece))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -275,7 +339,7 @@ impl Drop for Queue {
         let mut state = self.state();
         let left = state.forget() + std::mem::take(&mut state.sending);
         drop(state);
-        self.room.give_back(left);
+        self.give_back(left);
     }
 }
 
@@ -286,7 +350,7 @@ mod tests {
     static SMALL: Bytes = Bytes::from_static(b"small");
 
     fn queue() -> Queue {
-        Queue::new(Arc::default())
+        Queue::new(Arc::new(Room::of_all()), Arc::new(Room::of_one()))
     }
 
     fn large() -> Bytes {
@@ -321,8 +385,7 @@ mod tests {
 
         let (pushed, read) = tokio::join!(queue.push_in_time(&SMALL), queue.next());
 
-        assert_eq!((pushed, read), (Ok(()), Next::Event(large())));
-        assert_eq!(queue.next().await, Next::Event(SMALL.clone()));
+        assert_eq!((pushed, read), (Ok(()), Next::Event(large().slice(..PIECE))));
     }
 
     #[tokio::test(start_paused = true)]
@@ -365,13 +428,14 @@ mod tests {
 
     /// Queues that fill the room of an instance, and one more.
     fn full_room() -> (Vec<Queue>, Queue, Arc<Room>) {
-        let room = Arc::<Room>::default();
-        let queues: Vec<_> =
-            (0..CAPACITY_OF_ALL / CAPACITY).map(|_| Queue::new(Arc::clone(&room))).collect();
+        let room = Arc::new(Room::of_all());
+        let queues: Vec<_> = (0..CAPACITY_OF_ALL / CAPACITY)
+            .map(|_| Queue::new(Arc::clone(&room), Arc::new(Room::of_one())))
+            .collect();
         for queue in &queues {
             queue.push(&large()).unwrap();
         }
-        (queues, Queue::new(Arc::clone(&room)), room)
+        (queues, Queue::new(Arc::clone(&room), Arc::new(Room::of_one())), room)
     }
 
     #[tokio::test(start_paused = true)]
@@ -383,13 +447,14 @@ mod tests {
             // Room is there again when the connection asks for more, and not when it takes some.
             let first = queues[0].next().await;
             let still_full = last.push(&SMALL);
-            (first, still_full, tokio::time::timeout(PATIENCE / 2, queues[0].next()).await.is_err())
+            (first, still_full, queues[0].next().await)
         };
-        let (pushed, (_, still_full, nothing_more)) = tokio::join!(last.push_in_time(&SMALL), read);
+        let (pushed, (first, still_full, second)) = tokio::join!(last.push_in_time(&SMALL), read);
         drop((queues, last));
 
         assert_eq!((full, still_full), (Err(NotTaken::NoRoom), Err(NotTaken::NoRoom)));
-        assert_eq!((pushed, nothing_more), (Ok(()), true));
+        let piece = || Next::Event(large().slice(..PIECE));
+        assert_eq!((pushed, first, second), (Ok(()), piece(), piece()));
         assert_eq!(room.taken.load(Ordering::Relaxed), 0);
     }
 
@@ -419,9 +484,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_user_takes_no_more_than_their_share() {
+        let (room, share) = (Arc::new(Room::of_all()), Arc::new(Room::of_one()));
+        let queues: Vec<_> = (0..=CAPACITY_OF_ONE / CAPACITY)
+            .map(|_| Queue::new(Arc::clone(&room), Arc::clone(&share)))
+            .collect();
+        let other = Queue::new(Arc::clone(&room), Arc::new(Room::of_one()));
+
+        let pushed: Vec<_> = queues.iter().map(|queue| queue.push(&large())).collect();
+
+        assert_eq!(pushed.last(), Some(&Err(NotTaken::NoShare)));
+        assert_eq!(other.push(&large()), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn an_event_that_is_cut_off_is_not_completed_by_a_farewell() {
+        let queue = queue();
+        queue.push(&large()).unwrap();
+        queue.next().await;
+
+        queue.end(Ending::TooSlow);
+
+        assert_eq!(queue.next().await, Next::Cut(Ending::TooSlow));
+    }
+
+    #[tokio::test]
     async fn what_waits_goes_over_to_the_stream_that_follows() {
-        let room = Arc::<Room>::default();
-        let (before, after) = (Queue::new(Arc::clone(&room)), Queue::new(Arc::clone(&room)));
+        let room = Arc::new(Room::of_all());
+        let (before, after) = (
+            Queue::new(Arc::clone(&room), Arc::new(Room::of_one())),
+            Queue::new(Arc::clone(&room), Arc::new(Room::of_one())),
+        );
         before.push(&SMALL).unwrap();
 
         before.hand_over(&after);

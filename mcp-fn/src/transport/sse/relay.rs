@@ -2,6 +2,7 @@
 //! holds streams, one row for each answer, sealed, and taken away once it was passed on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use shared::clock::{Clock, UnixTime};
@@ -116,17 +117,31 @@ impl Relay {
         whose: &Key,
         id: &McpSessionId,
     ) -> Result<(), StoreError> {
-        let address = self.note(whose, id);
+        let address = note(whose, id);
         let sealed = self.sealer.seal(0, &address.place("ended"), &id.to_bytes());
         self.insert(&address, Record::default().with("a", sealed)).await
     }
 
-    /// The streams of `whose` that have ended for their age today.
+    /// The streams of `whose` that have ended for their age, on this day or within the time `past`.
     ///
     /// # Errors
     /// Storage failed.
-    pub(super) async fn ended(&self, whose: &Key) -> Result<Vec<McpSessionId>, StoreError> {
-        let notes = self.notes(whose);
+    pub(super) async fn ended(
+        &self,
+        whose: &Key,
+        past: Duration,
+    ) -> Result<Vec<McpSessionId>, StoreError> {
+        let now = self.clock.now();
+        let before = UnixTime::from_secs(now.as_secs().saturating_sub(past.as_secs()));
+        let mut ended = self.ended_on(whose, now).await?;
+        if table_of(before) != table_of(now) {
+            ended.extend(self.ended_on(whose, before).await?);
+        }
+        Ok(ended)
+    }
+
+    async fn ended_on(&self, whose: &Key, day: UnixTime) -> Result<Vec<McpSessionId>, StoreError> {
+        let notes = notes(whose, day);
         let rows = self.records.list(&notes.table, &notes.partition).await?;
         let ended = rows.into_iter().filter_map(|(row, found)| {
             let sealed = found.record.column("a")?;
@@ -145,17 +160,7 @@ impl Relay {
         whose: &Key,
         id: &McpSessionId,
     ) -> Result<(), StoreError> {
-        self.records.remove(&self.note(whose, id)).await
-    }
-
-    fn note(&self, whose: &Key, id: &McpSessionId) -> Address {
-        self.notes(whose).at(&Key::digest("ended-stream", &[&id.stream.0]))
-    }
-
-    /// Where it is noted which streams of `whose` have ended today.
-    fn notes(&self, whose: &Key) -> Mailbox {
-        let partition = Key::digest("ended-streams", &[whose.as_str().as_bytes()]);
-        Mailbox { table: table_of(self.clock.now()), partition }
+        self.records.remove(&note(whose, id)).await
     }
 
     /// The row's name is new, so what lies there after a failure is what we wrote.
@@ -192,6 +197,17 @@ impl Relay {
         let opened = self.sealer.open(&address.place("answer"), &sealed).ok()?;
         Part::from_bytes(&opened.plaintext)
     }
+}
+
+/// Where it is noted that the stream `id` of `whose` has ended.
+fn note(whose: &Key, id: &McpSessionId) -> Address {
+    notes(whose, id.ends_at).at(&Key::digest("ended-stream", &[&id.stream.0]))
+}
+
+/// Where it is noted which streams of `whose` have ended on one day.
+fn notes(whose: &Key, day: UnixTime) -> Mailbox {
+    let partition = Key::digest("ended-streams", &[whose.as_str().as_bytes()]);
+    Mailbox { table: table_of(day), partition }
 }
 
 fn partition(instance: InstanceId) -> Key {

@@ -43,12 +43,12 @@ pub(super) async fn open<H: ServerHandler>(
     }
     let owner = caller.session().identity.user_key();
     let before = last_event_id(&headers).and_then(|text| transport.ids.open(text, &owner));
-    let Some(opened) = transport.streams.open(&owner, before) else { return too_many() };
+    let client = caller.session().client_id.as_bytes();
+    let whose = Key::digest("streams-of", &[owner.as_str().as_bytes(), client]);
+    let Some(opened) = transport.streams.open(&owner, &whose, before) else { return too_many() };
     if opened.is_first {
         tokio::spawn(watch(Arc::clone(&transport.streams)));
     }
-    let client = caller.session().client_id.as_bytes();
-    let whose = Key::digest("streams-of", &[owner.as_str().as_bytes(), client]);
     // Not before the first bytes go out.
     tokio::spawn(look_back(Arc::clone(&transport.streams), whose.clone(), before, opened.id));
     answer(&transport, opened, &owner, whose)
@@ -118,6 +118,10 @@ impl OpenStream {
             let mut open = open?;
             match open.next().await {
                 Next::Event(bytes) => Some((Ok(bytes), Some(open))),
+                Next::Cut(ending) => {
+                    tracing::debug!(reason = ending.as_str(), "a stream has ended within an event");
+                    None
+                }
                 Next::End(ending) => {
                     tracing::debug!(reason = ending.as_str(), "a stream has ended");
                     Some((Ok(event::farewell(ending.as_str())), None))
@@ -139,6 +143,7 @@ impl OpenStream {
                 let note = streams.note_ended(&self.whose, id);
                 let _in_time = timeout(NOTED_WITHIN, note).await;
                 self.place.leave(Ending::Age);
+                self.queue.end(Ending::Age);
                 self.queue.next().await
             }
             () = tokio::time::sleep(SILENCE) => Next::Event(event::KEEP_ALIVE),

@@ -46,6 +46,7 @@ pub(super) struct Streams {
     clock: Arc<dyn Clock>,
     room: Arc<Room>,
     shares: Shares,
+    most: usize,
     open: Mutex<Open>,
 }
 
@@ -61,6 +62,9 @@ struct Open {
 #[derive(Debug)]
 struct Held {
     owner: Key,
+    /// The user and the client.
+    whose: Key,
+    share: Arc<Room>,
     queue: Arc<Queue>,
     mailbox: Mailbox,
     ends_at: Instant,
@@ -74,8 +78,11 @@ struct Followed {
 }
 
 impl Open {
-    /// Lets one stream follow another, and those which that one followed.
-    fn follow(&mut self, before: StreamId, followed: Followed) {
+    /// Lets one stream follow another, and those which that one followed; not if it is gone.
+    fn follow(&mut self, before: StreamId, followed: Followed) -> bool {
+        if !self.held.contains_key(&followed.by) {
+            return false;
+        }
         if let Some(old) = self.held.remove(&before)
             && let Some(new) = self.held.get(&followed.by)
         {
@@ -85,6 +92,7 @@ impl Open {
             earlier.by = followed.by;
         }
         self.followed.insert(before, followed);
+        true
     }
 }
 
@@ -101,8 +109,9 @@ impl Streams {
     /// No stream, on a new instance. Each one will live for `lifetime`.
     pub(super) fn new(relay: Relay, lifetime: Duration, clock: Arc<dyn Clock>) -> Self {
         let instance = InstanceId::generate();
-        let (room, shares) = (Arc::default(), Shares::new(RELAYED, RELAYED_EACH_SECOND));
-        Self { instance, lifetime, relay, clock, room, shares, open: Mutex::default() }
+        let room = Arc::new(Room::of_all());
+        let shares = Shares::new(RELAYED, RELAYED_EACH_SECOND);
+        Self { instance, lifetime, relay, clock, room, shares, most: MOST, open: Mutex::default() }
     }
 
     /// How long a stream lives.
@@ -112,21 +121,32 @@ impl Streams {
 
     /// Opens a stream of `owner`, which gets what comes late for the one `before` it. There is none
     /// if too many are open.
-    pub(super) fn open(&self, owner: &Key, before: Option<McpSessionId>) -> Option<Opened> {
+    pub(super) fn open(
+        &self,
+        owner: &Key,
+        whose: &Key,
+        before: Option<McpSessionId>,
+    ) -> Option<Opened> {
         let now = self.clock.now();
         let id = McpSessionId {
             instance: self.instance,
             stream: StreamId::generate(),
             ends_at: now.plus(self.lifetime),
         };
-        let queue = Arc::new(Queue::new(Arc::clone(&self.room)));
         let mut open = self.lock();
-        let of_owner = open.held.values().filter(|held| held.owner == *owner).count();
-        if open.held.len() >= MOST || of_owner >= MOST_OF_ONE {
+        let (share, of_owner) = {
+            let mut of_owner = open.held.values().filter(|held| held.owner == *owner).peekable();
+            let share = of_owner.peek().map(|held| Arc::clone(&held.share));
+            (share.unwrap_or_else(|| Arc::new(Room::of_one())), of_owner.count())
+        };
+        if open.held.len() >= self.most || of_owner >= MOST_OF_ONE {
             return None;
         }
+        let queue = Arc::new(Queue::new(Arc::clone(&self.room), Arc::clone(&share)));
         let held = Held {
             owner: owner.clone(),
+            whose: whose.clone(),
+            share,
             queue: Arc::clone(&queue),
             mailbox: Mailbox::of(&id),
             ends_at: Instant::now() + self.lifetime,
@@ -156,10 +176,10 @@ impl Streams {
     }
 
     /// Lets the new stream of the client `whose` follow the one that has just ended, if it was one:
-    /// of several nobody knows which.
+    /// of several nobody knows which, and nobody takes from a client that runs twice what is for its
+    /// other stream here.
     pub(super) async fn follow_ended(&self, whose: &Key, stream: StreamId) {
-        let now = self.clock.now();
-        let ended = match self.relay.ended(whose).await {
+        let ended = match self.relay.ended(whose, LATE).await {
             Ok(ended) => ended,
             Err(error) => {
                 let error = ErrorChain(&error);
@@ -167,12 +187,27 @@ impl Streams {
                 return;
             }
         };
-        let mut recent = ended.iter().filter(|id| now < id.ends_at.plus(LATE));
-        let (Some(before), None) = (recent.next(), recent.next()) else { return };
+        let now = self.clock.now();
+        let (recent, old): (Vec<_>, Vec<_>) =
+            ended.into_iter().partition(|id| now < id.ends_at.plus(LATE));
+        for id in &old {
+            self.forget_ended(whose, id).await;
+        }
+        let [before] = recent.as_slice() else { return };
         let until = now.plus(LATE);
         let followed = Followed { by: stream, mailbox: Mailbox::of(before), until };
-        self.lock().follow(before.stream, followed);
-        self.forget_ended(whose, before).await;
+        if self.follow_alone(whose, before.stream, followed) {
+            self.forget_ended(whose, before).await;
+        }
+    }
+
+    fn follow_alone(&self, whose: &Key, before: StreamId, followed: Followed) -> bool {
+        let mut open = self.lock();
+        let mut others = open
+            .held
+            .iter()
+            .filter(|(id, held)| held.whose == *whose && **id != followed.by && **id != before);
+        others.next().is_none() && open.follow(before, followed)
     }
 
     /// Forgets a stream that has ended.
@@ -191,7 +226,7 @@ impl Streams {
     /// through the relay, where whoever holds it or the one after it finds it.
     ///
     /// # Errors
-    /// Storage failed, or the owner has had their share of the relay for now.
+    /// Storage failed, or too much waits for the owner's clients or went through the relay for them.
     pub(super) async fn deliver(
         &self,
         id: &McpSessionId,
@@ -199,10 +234,15 @@ impl Streams {
         (post, sequence): (PostId, u32),
         answer: &Bytes,
     ) -> Result<(), StoreError> {
-        if let Some(queue) = self.queue(id.stream)
-            && queue.push_in_time(&event::message(answer)).await.is_ok()
-        {
-            return Ok(());
+        if let Some(queue) = self.queue(id.stream) {
+            match queue.push_in_time(&event::message(answer)).await {
+                Ok(()) => return Ok(()),
+                // It ended meanwhile; the stream that follows it finds the answer.
+                Err(NotTaken::Ended) => {}
+                Err(NotTaken::Full | NotTaken::NoRoom | NotTaken::NoShare) => {
+                    return Err(StoreError::new("too much waits for clients that do not read"));
+                }
+            }
         }
         if !self.shares.take(owner, answer.len() as u64, self.clock.now()) {
             return Err(StoreError::new("too much was answered at once for one user"));
@@ -217,13 +257,11 @@ impl Streams {
     pub(super) fn sweep(&self) {
         let now = Instant::now();
         self.lock().held.retain(|_, held| {
-            let ending = match () {
-                () if held.queue.is_stuck() => Ending::TooSlow,
-                () if now > held.ends_at + PATIENCE => Ending::Age,
-                () => return true,
-            };
+            if !held.queue.is_stuck() && now <= held.ends_at + PATIENCE {
+                return true;
+            }
+            let ending = held.queue.give_up();
             tracing::debug!(reason = ending.as_str(), "a stream is given up");
-            held.queue.end(ending);
             false
         });
     }
@@ -293,30 +331,33 @@ mod tests {
 
     #[tokio::test]
     async fn one_stream_more_than_an_instance_holds_or_a_user_may_have_is_refused() {
-        let (streams, one, other) = (streams(), Key::word("one"), Key::word("other"));
+        let (one, other) = (Key::word("one"), Key::word("other"));
+        let streams = Streams { most: MOST_OF_ONE + 20, ..streams() };
         let mut opened = Vec::new();
         for _ in 0..MOST_OF_ONE {
-            opened.push(streams.open(&one, None).unwrap());
+            opened.push(streams.open(&one, &one, None).unwrap());
         }
 
-        let refused = streams.open(&one, None);
-        let others = streams.open(&other, None);
+        let refused = streams.open(&one, &one, None);
+        let others = streams.open(&other, &other, None);
         streams.close(opened[0].id.stream, Ending::Gone);
-        let again = streams.open(&one, None);
+        let again = streams.open(&one, &one, None);
 
         assert!(refused.is_none() && others.is_some() && again.is_some());
-        while streams.lock().held.len() < MOST {
+        while streams.lock().held.len() < streams.most {
             let user = Key::digest("user", &[&streams.lock().held.len().to_be_bytes()]);
-            streams.open(&user, None).unwrap();
+            streams.open(&user, &user, None).unwrap();
         }
-        assert!(streams.open(&Key::word("last"), None).is_none());
+        assert!(streams.open(&Key::word("last"), &Key::word("last"), None).is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_whose_client_asks_for_nothing_ends_all_the_same() {
         let (streams, owner) = (streams(), Key::word("one"));
-        let (idle, stuck) =
-            (streams.open(&owner, None).unwrap(), streams.open(&owner, None).unwrap());
+        let (idle, stuck) = (
+            streams.open(&owner, &owner, None).unwrap(),
+            streams.open(&owner, &owner, None).unwrap(),
+        );
         stuck.queue.push(&Bytes::from_static(b"unread")).unwrap();
 
         tokio::time::sleep(Duration::from_secs(31)).await;

@@ -10,6 +10,7 @@ use shared::telemetry::ErrorChain;
 use tokio::time::{Instant, sleep};
 
 use super::answer::whole;
+use super::queue::NotTaken;
 use super::relay::{Found, Mailbox};
 use super::streams::Streams;
 
@@ -88,7 +89,8 @@ impl Watcher {
         let (answers, mut left) = whole(parts);
         for answer in answers {
             match self.streams.pass_on(answer.stream, &answer.text) {
-                Ok(()) => {
+                // Who has so much waiting does not read it; to keep more would cost others.
+                Ok(()) | Err(NotTaken::NoShare) => {
                     self.passed.extend(answer.rows.iter().cloned());
                     done.extend(answer.rows);
                 }
