@@ -5,10 +5,12 @@
 //! and otherwise through a table.
 
 mod answer;
+mod ended;
 mod event;
 mod message;
 mod queue;
 mod relay;
+mod room;
 mod session_id;
 mod shares;
 mod stream;

@@ -1,7 +1,6 @@
 //! What waits to be sent on one stream: bounded, and closed with a reason.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,14 +8,10 @@ use axum::body::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
+use super::room::Room;
+
 /// So many bytes wait for a slow reader, or one event if it alone is larger.
 const CAPACITY: usize = 4 * 1024 * 1024;
-
-/// So many bytes wait for all streams of one user together.
-const CAPACITY_OF_ONE: usize = 16 * 1024 * 1024;
-
-/// So many bytes wait for all clients of an instance together: an eighth of its memory.
-const CAPACITY_OF_ALL: usize = 64 * 1024 * 1024;
 
 /// A connection takes so much at once, so that what it holds counts for little.
 const PIECE: usize = 64 * 1024;
@@ -61,48 +56,6 @@ pub(super) enum NotTaken {
     NoRoom,
     /// Too much waits for its user.
     NoShare,
-}
-
-/// What waits on several streams, and what was handed to their connections last.
-#[derive(Debug)]
-pub(super) struct Room {
-    capacity: usize,
-    taken: AtomicUsize,
-    emptied: Notify,
-}
-
-impl Room {
-    /// The room of an instance.
-    pub(super) fn of_all() -> Self {
-        Self::new(CAPACITY_OF_ALL)
-    }
-
-    /// The part of it that one user may take.
-    pub(super) fn of_one() -> Self {
-        Self::new(CAPACITY_OF_ONE)
-    }
-
-    fn new(capacity: usize) -> Self {
-        Self { capacity, taken: AtomicUsize::new(0), emptied: Notify::new() }
-    }
-
-    fn has(&self, bytes: usize) -> bool {
-        let taken = self.taken.load(Ordering::Relaxed);
-        taken == 0 || taken + bytes <= self.capacity
-    }
-
-    fn is_tight(&self) -> bool {
-        self.taken.load(Ordering::Relaxed) > self.capacity / 2
-    }
-
-    fn take(&self, bytes: usize) {
-        self.taken.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    fn give_back(&self, bytes: usize) {
-        self.taken.fetch_sub(bytes, Ordering::Relaxed);
-        self.emptied.notify_waiters();
-    }
 }
 
 /// Events on their way to one client.
@@ -197,7 +150,7 @@ impl Queue {
     pub(super) async fn push_in_time(&self, event: &Bytes) -> Result<(), NotTaken> {
         let taken = timeout(PATIENCE, async {
             loop {
-                let emptied = self.room.emptied.notified();
+                let emptied = self.room.emptied();
                 match self.push(event) {
                     Ok(()) => return Ok(()),
                     Err(NotTaken::Ended) => return Err(NotTaken::Ended),
@@ -294,7 +247,7 @@ impl Queue {
         }
         self.filled.notify_one();
         // Who waits for room here need not wait any longer.
-        self.room.emptied.notify_waiters();
+        self.room.give_back(0);
     }
 
     fn sent(&self) {
@@ -346,6 +299,7 @@ impl Drop for Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::sse::room::{CAPACITY_OF_ALL, CAPACITY_OF_ONE};
 
     static SMALL: Bytes = Bytes::from_static(b"small");
 
@@ -455,7 +409,7 @@ mod tests {
         assert_eq!((full, still_full), (Err(NotTaken::NoRoom), Err(NotTaken::NoRoom)));
         let piece = || Next::Event(large().slice(..PIECE));
         assert_eq!((pushed, first, second), (Ok(()), piece(), piece()));
-        assert_eq!(room.taken.load(Ordering::Relaxed), 0);
+        assert_eq!(room.taken(), 0);
     }
 
     #[tokio::test(start_paused = true)]
@@ -522,7 +476,7 @@ mod tests {
         assert_eq!(before.next().await, Next::End(Ending::Gone));
         assert_eq!(after.next().await, Next::Event(SMALL.clone()));
         drop((before, after));
-        assert_eq!(room.taken.load(Ordering::Relaxed), 0);
+        assert_eq!(room.taken(), 0);
     }
 
     #[tokio::test]

@@ -8,13 +8,13 @@ use axum::body::Bytes;
 use shared::clock::{Clock, UnixTime};
 use shared::deadline::{Deadline, FOR_STORAGE};
 use shared::storage::{Key, StoreError};
-use shared::telemetry::ErrorChain;
 use tokio::time::Instant;
 
 use super::answer::PostId;
 use super::event;
-use super::queue::{Ending, NotTaken, PATIENCE, Queue, Room};
+use super::queue::{Ending, NotTaken, PATIENCE, Queue};
 use super::relay::{Mailbox, Relay};
+use super::room::Room;
 use super::session_id::{InstanceId, McpSessionId, StreamId};
 use super::shares::Shares;
 
@@ -31,7 +31,7 @@ const RELAYED: u64 = 16 * 1024 * 1024;
 const RELAYED_EACH_SECOND: u64 = 1024 * 1024;
 
 /// How long a stream that was opened anew gets answers to what was sent to the one before it.
-const LATE: Duration = Duration::from_mins(1);
+pub(super) const LATE: Duration = Duration::from_mins(1);
 
 /// How long after its stream has ended a message still finds its way: its client is about to open
 /// the next one.
@@ -43,7 +43,7 @@ pub(super) struct Streams {
     instance: InstanceId,
     lifetime: Duration,
     pub(super) relay: Relay,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     room: Arc<Room>,
     shares: Shares,
     most: usize,
@@ -51,8 +51,8 @@ pub(super) struct Streams {
 }
 
 #[derive(Debug, Default)]
-struct Open {
-    held: HashMap<StreamId, Held>,
+pub(super) struct Open {
+    pub(super) held: HashMap<StreamId, Held>,
     /// Streams that were held here or elsewhere, and which one follows them.
     followed: HashMap<StreamId, Followed>,
     /// Whether somebody looks into the mailboxes.
@@ -60,10 +60,10 @@ struct Open {
 }
 
 #[derive(Debug)]
-struct Held {
+pub(super) struct Held {
     owner: Key,
     /// The user and the client.
-    whose: Key,
+    pub(super) whose: Key,
     share: Arc<Room>,
     queue: Arc<Queue>,
     mailbox: Mailbox,
@@ -71,15 +71,15 @@ struct Held {
 }
 
 #[derive(Debug)]
-struct Followed {
-    by: StreamId,
-    mailbox: Mailbox,
-    until: UnixTime,
+pub(super) struct Followed {
+    pub(super) by: StreamId,
+    pub(super) mailbox: Mailbox,
+    pub(super) until: UnixTime,
 }
 
 impl Open {
     /// Lets one stream follow another, and those which that one followed; not if it is gone.
-    fn follow(&mut self, before: StreamId, followed: Followed) -> bool {
+    pub(super) fn follow(&mut self, before: StreamId, followed: Followed) -> bool {
         if !self.held.contains_key(&followed.by) {
             return false;
         }
@@ -159,55 +159,6 @@ impl Streams {
         }
         let is_first = !std::mem::replace(&mut open.watched, true);
         Some(Opened { id, queue, is_first })
-    }
-
-    /// Notes for the client `whose` that its stream has ended for its age.
-    pub(super) async fn note_ended(&self, whose: &Key, id: &McpSessionId) {
-        if let Err(error) = self.relay.note_ended(whose, id).await {
-            tracing::warn!(error = %ErrorChain(&error), "the end of a stream is not noted");
-        }
-    }
-
-    /// Forgets what was noted of the stream `before`, which its client has named.
-    pub(super) async fn forget_ended(&self, whose: &Key, before: &McpSessionId) {
-        if let Err(error) = self.relay.forget_ended(whose, before).await {
-            tracing::debug!(error = %ErrorChain(&error), "an ended stream stays noted");
-        }
-    }
-
-    /// Lets the new stream of the client `whose` follow the one that has just ended, if it was one:
-    /// of several nobody knows which, and nobody takes from a client that runs twice what is for its
-    /// other stream here.
-    pub(super) async fn follow_ended(&self, whose: &Key, stream: StreamId) {
-        let ended = match self.relay.ended(whose, LATE).await {
-            Ok(ended) => ended,
-            Err(error) => {
-                let error = ErrorChain(&error);
-                tracing::warn!(%error, "which stream has ended cannot be read");
-                return;
-            }
-        };
-        let now = self.clock.now();
-        let (recent, old): (Vec<_>, Vec<_>) =
-            ended.into_iter().partition(|id| now < id.ends_at.plus(LATE));
-        for id in &old {
-            self.forget_ended(whose, id).await;
-        }
-        let [before] = recent.as_slice() else { return };
-        let until = now.plus(LATE);
-        let followed = Followed { by: stream, mailbox: Mailbox::of(before), until };
-        if self.follow_alone(whose, before.stream, followed) {
-            self.forget_ended(whose, before).await;
-        }
-    }
-
-    fn follow_alone(&self, whose: &Key, before: StreamId, followed: Followed) -> bool {
-        let mut open = self.lock();
-        let mut others = open
-            .held
-            .iter()
-            .filter(|(id, held)| held.whose == *whose && **id != followed.by && **id != before);
-        others.next().is_none() && open.follow(before, followed)
     }
 
     /// Forgets a stream that has ended.
@@ -309,7 +260,7 @@ impl Streams {
         held.map(|held| Arc::clone(&held.queue))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Open> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
