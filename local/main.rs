@@ -9,7 +9,8 @@ use local::azure::AzureAccount;
 use local::command_line::{Command, CommandLine, Serve};
 use local::greeting::Greeting;
 use local::{Data, Options, Stack, StartError, demo, package, say, sessions, smoke};
-use shared::config::{Env, InvalidSettings, ProcessEnv};
+use shared::config::{Env, InvalidSettings, ProcessEnv, Settings};
+use shared::telemetry::{self, Destinations, Sampling, TelemetryConfig};
 
 fn main() -> ExitCode {
     let command_line = CommandLine::parse();
@@ -50,12 +51,24 @@ async fn serve(flags: Serve, env: &(dyn Env + Sync)) -> Result<(), StartError> {
         document_policy: flags.client_metadata_hosts.unwrap_or_default(),
         ..Options::default()
     };
+    let watched = telemetry(env)?;
     let stack = Stack::start(options.clone()).await?;
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    let destinations = Destinations { service: "local", http, azure: None };
+    telemetry::export(&watched, &destinations);
     say::line(Greeting { base_url: stack.base_url(), options: &options });
     shared::serve::told_to_stop().await;
     stack.stop().await;
+    telemetry::end().await;
     say::line("Stopped.");
     Ok(())
+}
+
+/// Whoever watches their own machine wants to see everything.
+fn telemetry(env: &dyn Env) -> Result<TelemetryConfig, InvalidSettings> {
+    let mut settings = Settings::new(env);
+    let config = TelemetryConfig::read(&mut settings, Sampling::ALL);
+    settings.finish(config)
 }
 
 fn data(flags: &Serve, env: &dyn Env) -> Result<Data, InvalidSettings> {

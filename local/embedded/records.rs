@@ -17,6 +17,10 @@ type ReadTable = redb::ReadOnlyTable<RowKey, Row>;
 
 #[async_trait]
 impl RecordStore for EmbeddedStore {
+    fn system(&self) -> &'static str {
+        "redb"
+    }
+
     async fn create_table(&self, table: &TableName) -> Result<TableCreation, StoreError> {
         let name = stored_name(table);
         let made = self.run(move |inner| {

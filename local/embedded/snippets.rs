@@ -24,6 +24,10 @@ const PAGE: usize = 100;
 
 #[async_trait]
 impl SnippetStore for EmbeddedStore {
+    fn system(&self) -> &'static str {
+        "redb"
+    }
+
     async fn put(
         &self,
         owner: &Key,

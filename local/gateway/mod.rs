@@ -13,7 +13,10 @@ use data_encoding::HEXLOWER;
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::json;
 use shared::secret::random_bytes;
+use shared::telemetry::{request, spans};
+use shared::trace_context::TraceContext;
 use tower::ServiceExt;
+use tracing::{Instrument, Span};
 
 use crate::identity_provider::MOUNT;
 use routes::{App, RouteTable};
@@ -87,20 +90,33 @@ async fn forward(
     mut request: Request,
 ) -> Response {
     let path = request.uri().path();
-    let app = match gateway.routes.find(path) {
-        Some(App::OauthFn) => &gateway.backends.oauth_fn,
-        Some(App::McpFn) => &gateway.backends.mcp_fn,
+    let found = gateway.routes.find(path);
+    let app = match found {
+        Some((_, App::OauthFn)) => &gateway.backends.oauth_fn,
+        Some((_, App::McpFn)) => &gateway.backends.mcp_fn,
         None if is_below_mount(path) => &gateway.backends.identity_provider,
         None => return not_found(),
     };
+    let span = span(&request, found.map(|(route, _)| route));
     let headers = request.headers_mut();
     headers.insert(FUNCTION_KEY, gateway.backends.function_key.0.clone());
     match HeaderValue::try_from(peer.ip().to_string()) {
         Ok(address) => headers.insert(CLIENT_ADDRESS, address),
         Err(_) => headers.remove(CLIENT_ADDRESS),
     };
-    let Ok(response) = app.clone().oneshot(request).await;
+    spans::inject(&span, request.headers_mut());
+    let Ok(response) = app.clone().oneshot(request).instrument(span.clone()).await;
+    request::answered(&span, &response);
     response
+}
+
+/// The span of a request, as API Management has one: the app's is a part of it.
+fn span(request: &Request, route: Option<&str>) -> Span {
+    let span = request::span(request::known(request.method()), route, "http");
+    if let Some(caller) = TraceContext::of_headers(request.headers()) {
+        spans::set_parent(&span, &caller);
+    }
+    span
 }
 
 fn is_below_mount(path: &str) -> bool {
@@ -197,8 +213,8 @@ mod tests {
     fn the_documents_of_this_repository_are_read() {
         let routes = RouteTable::from_documents(OAUTH_DOCUMENT, MCP_DOCUMENT).unwrap();
 
-        assert_eq!(routes.find("/"), Some(App::OauthFn));
-        assert_eq!(routes.find("/mcp"), Some(App::McpFn));
+        assert_eq!(routes.find("/"), Some(("/", App::OauthFn)));
+        assert_eq!(routes.find("/mcp"), Some(("/mcp", App::McpFn)));
         assert_eq!(routes.find("/dev-idp/jwks"), None);
     }
 }

@@ -12,7 +12,7 @@ pub(super) enum App {
 
 /// Every public path with its app.
 #[derive(Debug)]
-pub(super) struct RouteTable(Vec<(Template, App)>);
+pub(super) struct RouteTable(Vec<(String, Template, App)>);
 
 impl RouteTable {
     /// The routes of the two documents.
@@ -20,14 +20,16 @@ impl RouteTable {
         let mut routes = Vec::new();
         for (document, app) in [(oauth, App::OauthFn), (mcp, App::McpFn)] {
             let OpenApi { paths } = serde_json::from_str(document)?;
-            routes.extend(paths.keys().map(|path| (Template::new(path), app)));
+            routes.extend(paths.keys().map(|path| (path.clone(), Template::new(path), app)));
         }
         Ok(Self(routes))
     }
 
-    /// The app that answers `path`, whatever the method: it knows best which ones it allows.
-    pub(super) fn find(&self, path: &str) -> Option<App> {
-        self.0.iter().find(|(template, _)| template.matches(path)).map(|(_, app)| *app)
+    /// The route of `path` and the app that answers it, whatever the method: it knows best which ones
+    /// it allows.
+    pub(super) fn find(&self, path: &str) -> Option<(&str, App)> {
+        let found = self.0.iter().find(|(_, template, _)| template.matches(path));
+        found.map(|(route, _, app)| (route.as_str(), *app))
     }
 }
 
@@ -76,7 +78,7 @@ mod tests {
     const MCP: &str = r#"{ "paths": { "/mcp": {}, "/mcp/sse": {} } }"#;
 
     fn app_of(path: &str) -> Option<App> {
-        RouteTable::from_documents(OAUTH, MCP).unwrap().find(path)
+        RouteTable::from_documents(OAUTH, MCP).unwrap().find(path).map(|(_, app)| app)
     }
 
     #[test]
@@ -87,6 +89,14 @@ mod tests {
         for path in ["/mcp", "/mcp/sse"] {
             assert_eq!(app_of(path), Some(App::McpFn), "{path}");
         }
+    }
+
+    #[test]
+    fn a_route_is_named_as_its_document_names_it() {
+        let routes = RouteTable::from_documents(OAUTH, MCP).unwrap();
+
+        assert_eq!(routes.find("/mcp/sse").unwrap().0, "/mcp/sse");
+        assert_eq!(routes.find("/meta/any/thing").unwrap().0, "/meta/{*path}");
     }
 
     #[test]

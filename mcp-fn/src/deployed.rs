@@ -9,8 +9,9 @@ use rmcp::ServerHandler;
 use shared::azure::{self, Azure, AzureIdentity, StorageEndpoint, StorageService};
 use shared::clock::SystemClock;
 use shared::config::{Env, InvalidSettings, ProcessEnv, Settings};
+use shared::serve;
 use shared::storage::AzureTables;
-use shared::{serve, telemetry};
+use shared::telemetry::{self, Destinations, Sampling, TelemetryConfig};
 
 use crate::Doors;
 use crate::config::Config;
@@ -47,15 +48,20 @@ where
     M: FnOnce(&Config, &Azure) -> Result<H, Fatal>,
 {
     let start = Start::read(&ProcessEnv, read)?;
-    let azure = Azure::new(&start.identity, azure::http_client()?)?;
+    let listener = serve::listen(start.port).await?;
+    let http = azure::http_client()?;
+    let azure = Azure::new(&start.identity, http.clone())?;
     let handler = (start.make)(&start.config, &azure)?;
     let doors = Doors {
         records: Arc::new(AzureTables::new(&azure, start.session_tables)),
         relay: Arc::new(AzureTables::new(&azure, start.relay_tables)),
         clock: Arc::new(SystemClock),
     };
-    serve::serve(crate::server(&start.config, doors, handler), start.port).await?;
-    Ok(())
+    let destinations = Destinations { service: "mcp-fn", http, azure: Some(&azure) };
+    telemetry::export(&start.telemetry, &destinations);
+    let served = serve::serve(listener, crate::server(&start.config, doors, handler)).await;
+    telemetry::end().await;
+    Ok(served?)
 }
 
 /// All that the environment says.
@@ -64,6 +70,7 @@ struct Start<M> {
     identity: AzureIdentity,
     session_tables: StorageEndpoint,
     relay_tables: StorageEndpoint,
+    telemetry: TelemetryConfig,
     port: u16,
     make: M,
 }
@@ -90,12 +97,14 @@ impl<M> Start<M> {
         let relay_tables =
             StorageEndpoint::read(settings, "RELAY_TABLES_ENDPOINT", StorageService::Table);
         let make = own(settings);
+        let telemetry = TelemetryConfig::read(settings, Sampling::DEPLOYED);
         let port = serve::port(settings);
         Some(Self {
             config: config?,
             identity: identity?,
             session_tables: session_tables?,
             relay_tables: relay_tables?,
+            telemetry: telemetry?,
             port: port?,
             make: make?,
         })

@@ -11,7 +11,6 @@ pub mod snippets;
 #[cfg(test)]
 mod testing;
 pub mod tools;
-pub mod trace_context;
 pub mod transport;
 
 use std::sync::Arc;
@@ -26,7 +25,8 @@ use rmcp::ServerHandler;
 use shared::clock::Clock;
 use shared::deadline;
 use shared::session::Sessions;
-use shared::storage::RecordStore;
+use shared::storage::{ObservedStore, RecordStore};
+use shared::telemetry::request::{self, Scheme};
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::auth::Gate;
@@ -57,6 +57,8 @@ pub fn router(config: &Config, doors: Doors, snippets: Arc<dyn SnippetStore>) ->
 /// clients to it. Its tools find the [`caller::Caller`] in the request.
 pub fn server<H: ServerHandler>(config: &Config, doors: Doors, handler: H) -> Router {
     let Doors { records, relay, clock } = doors;
+    let records = Arc::new(ObservedStore::new(records, "sessions"));
+    let relay = Arc::new(ObservedStore::new(relay, "relay"));
     let sessions = Sessions::new(
         &config.session_keys,
         &config.base_url,
@@ -81,7 +83,9 @@ pub fn server<H: ServerHandler>(config: &Config, doors: Doors, handler: H) -> Ro
     };
     let metadata = metadata::document(&config.base_url).layer(cors([Method::GET]));
     let router = mcp.layer(layers).merge(open).route("/", get(health));
-    metadata::PATHS.into_iter().fold(router, |router, path| router.route(path, metadata.clone()))
+    let paths = metadata::PATHS.into_iter();
+    let router = paths.fold(router, |router, path| router.route(path, metadata.clone()));
+    router.layer(from_fn_with_state(Scheme::from(&config.base_url), request::observe))
 }
 
 /// `GET /`: the Functions host polls it. Clients never see it, as the public `/` is oauth-fn's.

@@ -5,6 +5,7 @@ use std::fmt;
 
 use shared::session::{DirectoryId, Identity};
 use shared::storage::{Address, Key};
+use shared::telemetry::metrics;
 
 use crate::correlation;
 use crate::grant::client_key;
@@ -23,18 +24,22 @@ macro_rules! events {
         }
 
         impl Event {
-            /// Writes it down, under the name of the request that is being answered.
+            /// Writes it down, under the name of the request that is being answered, and counts it.
             pub(crate) fn record(self) {
                 let correlation_id = correlation::current();
                 match self {
-                    $(Self::$event { $($field),* } => tracing::event!(
-                        target: "audit",
-                        tracing::Level::$level,
-                        audit = $name,
-                        outcome = $outcome,
-                        $($field = %$field,)*
-                        %correlation_id,
-                    ),)*
+                    $(Self::$event { $($field),* } => {
+                        tracing::event!(
+                            target: "audit",
+                            tracing::Level::$level,
+                            audit = $name,
+                            outcome = $outcome,
+                            $($field = %$field,)*
+                            %correlation_id,
+                        );
+                        let words = [$((concat!("oauth.", stringify!($field)), $field.word())),*];
+                        metrics::audited($name, words.into_iter().filter_map(word_of));
+                    })*
                 }
             }
         }
@@ -50,6 +55,8 @@ events! {
     /// A client introduced itself.
     ClientRegistered = "client_registered", "success", INFO
         { client: Client, kind: &'static str };
+    /// The user is asked.
+    AuthorizationRequested = "authorization_requested", "success", INFO { client: Client };
     /// An authorization request did not come as far as the user.
     AuthorizationRefused = "authorization_refused", "failure", INFO
         { client: Client, reason: &'static str };
@@ -105,6 +112,31 @@ events! {
     Integrity = "integrity", "failure", WARN { address: Address };
     /// An address had its share. Told once a minute.
     Limited = "limited", "failure", WARN { limit: &'static str };
+}
+
+/// What a field of an event says to whoever counts: a word of ours, or nothing.
+trait Counted {
+    fn word(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+impl Counted for &'static str {
+    fn word(&self) -> Option<&'static str> {
+        Some(self)
+    }
+}
+
+impl Counted for Address {}
+impl Counted for Client {}
+impl Counted for InvalidClient {}
+impl Counted for User {}
+impl Counted for usize {}
+
+fn word_of(
+    (name, word): (&'static str, Option<&'static str>),
+) -> Option<(&'static str, &'static str)> {
+    word.map(|word| (name, word))
 }
 
 /// A client, by the digest of its `client_id`, which is also the key of its row; or unknown.

@@ -28,7 +28,7 @@ use axum::Router;
 use shared::base_url::PublicBaseUrl;
 use shared::client_assertion::ClientAssertions;
 use shared::clock::Clock;
-use shared::storage::RecordStore;
+use shared::storage::{ObservedStore, RecordStore};
 
 pub use config::{Config, UpstreamConfig, UpstreamCredential};
 
@@ -92,6 +92,7 @@ impl App {
             documents: policy,
         } = config;
         let Doors { records, clock, http, documents: fetcher, assertions } = doors;
+        let records = Arc::new(ObservedStore::new(records, "sessions")) as Arc<dyn RecordStore>;
         let registration = registration.at(&base_url);
         let documents =
             ClientDocuments::new(policy, registration.clone(), fetcher, Arc::clone(&clock));

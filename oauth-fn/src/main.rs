@@ -11,8 +11,9 @@ use shared::azure::{
 };
 use shared::clock::SystemClock;
 use shared::config::{Env, InvalidSettings, ProcessEnv, Settings};
+use shared::serve;
 use shared::storage::AzureTables;
-use shared::{serve, telemetry};
+use shared::telemetry::{self, Destinations, Sampling, TelemetryConfig};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -29,17 +30,21 @@ async fn main() -> ExitCode {
 /// Serves until the process is told to stop. Nothing is sent to Azure before a request needs it.
 async fn run() -> Result<(), Box<dyn Error>> {
     let start = Start::read(&ProcessEnv)?;
+    let listener = serve::listen(start.port).await?;
     let http = azure::http_client()?;
     let azure = Azure::new(&start.identity, http.clone())?;
     let doors = Doors {
         records: Arc::new(AzureTables::new(&azure, start.session_tables)),
         clock: Arc::new(SystemClock),
-        http,
+        http: http.clone(),
         documents: DocumentFetcher::public(),
         assertions: azure.client_assertions(start.assertion_audience),
     };
-    serve::serve(oauth_fn::router(start.config, doors), start.port).await?;
-    Ok(())
+    let destinations = Destinations { service: "oauth-fn", http, azure: Some(&azure) };
+    telemetry::export(&start.telemetry, &destinations);
+    let served = serve::serve(listener, oauth_fn::router(start.config, doors)).await;
+    telemetry::end().await;
+    Ok(served?)
 }
 
 /// All that the environment says.
@@ -48,6 +53,7 @@ struct Start {
     identity: AzureIdentity,
     assertion_audience: AssertionAudience,
     session_tables: StorageEndpoint,
+    telemetry: TelemetryConfig,
     port: u16,
 }
 
@@ -65,12 +71,14 @@ impl Start {
         let assertion_audience = AssertionAudience::read(settings);
         let session_tables =
             StorageEndpoint::read(settings, "SESSION_TABLES_ENDPOINT", StorageService::Table);
+        let telemetry = TelemetryConfig::read(settings, Sampling::DEPLOYED);
         let port = serve::port(settings);
         Some(Self {
             config: config?,
             identity: identity?,
             assertion_audience: assertion_audience?,
             session_tables: session_tables?,
+            telemetry: telemetry?,
             port: port?,
         })
     }

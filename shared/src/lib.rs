@@ -14,3 +14,4 @@ pub mod serve;
 pub mod session;
 pub mod storage;
 pub mod telemetry;
+pub mod trace_context;

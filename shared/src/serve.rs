@@ -28,14 +28,20 @@ pub fn port(settings: &mut Settings<'_>) -> Option<u16> {
 /// How long requests may take to end when the process is told to stop.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Serves `router` on the loopback interface until the process is told to stop, and a little longer
-/// for requests that are under way.
+/// Takes `port` of the loopback interface: connections wait from now on for whoever serves.
 ///
 /// # Errors
-/// The port is taken, or the listener failed.
-pub async fn serve(router: Router, port: u16) -> Result<(), ServeError> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let listener = bind(address).await?;
+/// The port is taken.
+pub async fn listen(port: u16) -> Result<TcpListener, ServeError> {
+    bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
+}
+
+/// Serves `router` until the process is told to stop, and a little longer for requests that are under
+/// way.
+///
+/// # Errors
+/// The listener failed.
+pub async fn serve(listener: TcpListener, router: Router) -> Result<(), ServeError> {
     tracing::info!(address = %listener.local_addr()?, "serving");
     let listener = listener.tap_io(|stream| end_if_stalled(stream, STALLED));
     let told = Arc::new(Notify::new());

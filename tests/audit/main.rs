@@ -129,7 +129,9 @@ impl Audit {
     async fn codes(&self) {
         let Self { system, client, .. } = self;
         let code = Browser::new().code(system, client).await;
-        self.heard("consent_allowed success client=App\nsigned_in success client=App user=alice");
+        self.heard(&format!(
+            "{ASKED}\nconsent_allowed success client=App\nsigned_in success client=App user=alice"
+        ));
         let mut form = client.exchange(&code);
         form.retain(|(name, _)| *name != "code_verifier");
         let wrong = "x".repeat(43);
@@ -148,7 +150,7 @@ impl Audit {
         let Self { system, client, .. } = self;
         let browser = Browser::new();
         let request = browser.consent_page(&client.authorization(system)).await;
-        self.heard("");
+        self.heard(ASKED);
         browser.decide(system, &request, "deny").await;
         self.heard("consent_denied failure client=App");
 
@@ -222,7 +224,7 @@ impl Audit {
             let browser = Browser::new();
             let identity_provider = browser.allow(system, &client.authorization(system)).await;
             let callback: Url = browser.sign_in(&identity_provider).await;
-            self.heard("consent_allowed success client=App");
+            self.heard(&format!("{ASKED}\nconsent_allowed success client=App"));
             system.stack.identity_provider().fail_next(fault);
 
             let answer = browser.open(callback).await;
@@ -264,7 +266,9 @@ impl Audit {
     }
 }
 
-const SIGN_IN: &str = "consent_allowed success client=App
+const ASKED: &str = "authorization_requested success client=App";
+const SIGN_IN: &str = "authorization_requested success client=App
+    consent_allowed success client=App
     signed_in success client=App user=alice
     code_redeemed success client=App user=alice";
 

@@ -35,5 +35,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let router = mcp_fn::server(&config, doors, Fixtures::default());
     say::line(token);
-    Ok(serve::serve(router, port).await?)
+    Ok(serve::serve(serve::listen(port).await?, router).await?)
 }

@@ -86,6 +86,12 @@ impl Process {
         panic!("it does not stop: {:#?}", self.log.lock().unwrap());
     }
 
+    /// Ends the process as the Functions host does: without a warning.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// The one line of the log that complains of something.
     pub(crate) fn complaint(&self) -> String {
         self.wait_for("nothing is logged", || {

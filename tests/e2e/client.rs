@@ -68,7 +68,7 @@ impl Client {
 }
 
 /// A browser with cookies of its own, which goes where it is told and no further.
-pub(crate) struct Browser(reqwest::Client);
+pub(crate) struct Browser(pub(crate) reqwest::Client);
 
 impl Browser {
     pub(crate) fn new() -> Self {

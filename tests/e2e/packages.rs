@@ -61,7 +61,7 @@ pub(crate) struct Packages {
 impl Packages {
     /// What `told` says, with its data in `account`.
     pub(crate) async fn start(told: Told, account: &AccountSettings) -> Self {
-        let Told { options, settings: changes } = told;
+        let Told { options, settings: changes, of_both } = told;
         let listener = TcpListener::bind(options.listen).await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let base_url = PublicBaseUrl::try_from(origin.as_str()).unwrap();
@@ -72,10 +72,11 @@ impl Packages {
         let of_oauth = counted(&account[0].1, &oauth_calls, &mut servers).await;
         let of_mcp = counted(&account[0].1, &mcp_calls, &mut servers).await;
         let function_key = FunctionKey::generate();
-        let both = [
+        let mut both = vec![
             ("PUBLIC_BASE_URL", origin),
             ("SESSION_KEYS", keys.session_keys.to_setting().expose_secret().to_owned()),
         ];
+        both.extend(of_both);
         let mut oauth_fn = of_oauth_fn(&options, &keys, &base_url);
         oauth_fn.extend(both.clone());
         oauth_fn.extend(changes);

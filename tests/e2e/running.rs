@@ -94,12 +94,15 @@ impl Clock for TestClock {
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
     pub(crate) options: Options,
+    /// Settings of oauth-fn.
     pub(crate) settings: Vec<(&'static str, String)>,
+    /// Settings of both apps.
+    pub(crate) of_both: Vec<(&'static str, String)>,
 }
 
 impl From<Options> for Told {
     fn from(options: Options) -> Self {
-        Self { options, settings: Vec::new() }
+        Self { options, settings: Vec::new(), of_both: Vec::new() }
     }
 }
 
@@ -117,7 +120,7 @@ impl Told {
             registration: config.registration,
             ..options
         };
-        Self { options, settings: told.0 }
+        Self { options, settings: told.0, of_both: Vec::new() }
     }
 }
 

@@ -1,12 +1,12 @@
 //! The whole suite once more, with everything logged that there is: no line holds a secret that it
-//! used (threat 46). `tests/redaction` looks closer, at fewer steps.
+//! used, and nothing that a collector is sent (threat 46). `tests/redaction` looks closer, at fewer steps.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::process::Command;
 
-use crate::traced::{DIRECTORY, LOG, SECRETS};
+use crate::traced::{DIRECTORY, LOG, SECRETS, SENT};
 
 /// So many characters of a secret in a row are a leak: 96 bits of base64.
 const TELLING: usize = 16;
@@ -14,7 +14,7 @@ const TELLING: usize = 16;
 const SKIPPED: [&str; 2] = ["silence::", "administration::"];
 
 #[test]
-fn the_whole_suite_at_the_level_of_trace_logs_no_token_code_verifier_secret_or_cookie() {
+fn the_whole_suite_at_the_level_of_trace_tells_nobody_a_token_code_verifier_secret_or_cookie() {
     let directory = tempfile::tempdir().unwrap();
 
     let mut suite = Command::new(std::env::current_exe().unwrap());
@@ -31,6 +31,13 @@ fn the_whole_suite_at_the_level_of_trace_logs_no_token_code_verifier_secret_or_c
     for printed in [&output.stdout, &output.stderr] {
         let leak = printed.windows(TELLING).find(|part| parts.contains(part));
         assert_eq!(leak.map(String::from_utf8_lossy), None);
+    }
+    let sent = fs::read(directory.path().join(SENT)).unwrap();
+    let leak = sent.windows(TELLING).find(|part| parts.contains(part));
+    assert_eq!(leak.map(String::from_utf8_lossy), None, "in what a collector is sent");
+    for told in ["POST /token", "tools/call save_snippet", "oauth.events", "token_revoked"] {
+        let is_there = sent.windows(told.len()).any(|part| part == told.as_bytes());
+        assert!(is_there, "a collector was told nothing of {told}");
     }
     let log = BufReader::new(File::open(directory.path().join(LOG)).unwrap());
     let (mut lines, mut audited) = (0, 0);

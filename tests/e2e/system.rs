@@ -51,9 +51,9 @@ impl System {
     pub(crate) async fn start_with(told: impl Into<Told>) -> Self {
         traced::begin();
         let clock = Arc::new(TestClock::default());
-        let Told { options, settings } = told.into();
-        let options = Options { clock: Arc::clone(&clock) as _, ..options };
-        let stack = start_stack(Told { options, settings }).await.unwrap();
+        let told = told.into();
+        let options = Options { clock: Arc::clone(&clock) as _, ..told.options };
+        let stack = start_stack(Told { options, ..told }).await.unwrap();
         Self { stack, clock, http: http_client() }
     }
 
@@ -228,7 +228,7 @@ pub(crate) fn http_client() -> reqwest::Client {
 
 /// A stack as `options` say; where the suite runs on Azurite, its data lie there.
 pub(crate) async fn start_stack(told: impl Into<Told>) -> Result<Running, StartError> {
-    let Told { options, settings: changes } = told.into();
+    let Told { options, settings: changes, of_both } = told.into();
     let (account, keys) = match &options.data {
         Data::Memory => (new_account(), None),
         Data::Directory(path) => (account_of(path), Some(path.clone())),
@@ -238,7 +238,7 @@ pub(crate) async fn start_stack(told: impl Into<Told>) -> Result<Running, StartE
         return Ok(Running::Local(Box::new(Stack::start(options).await?)));
     };
     if packages::wanted() {
-        let told = Told { options, settings: changes };
+        let told = Told { options, settings: changes, of_both };
         return Ok(Running::Packages(Box::new(Packages::start(told, &settings).await)));
     }
     let env = settings.each_ref().map(|(name, value)| (*name, value.as_str()));

@@ -1,19 +1,26 @@
-//! What the whole suite makes the system log at the level of trace, and the secrets that it used:
-//! kept in files for the one test that looks for the one in the other (threat 46).
+//! What the whole suite makes the system log at the level of trace and send to a collector, and the
+//! secrets that it used: kept in files for the one test that looks for the one in the other (threat 46).
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::Path;
-use std::sync::{LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
 use reqwest::Request;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
+use shared::telemetry::{self, Destinations, Sampling, TelemetryConfig};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tracing_subscriber::fmt::format::FmtSpan;
 use url::form_urlencoded;
 
 /// Names the directory of the files; without it nothing is kept.
 pub(crate) const DIRECTORY: &str = "TRACE_THE_SUITE_INTO";
 pub(crate) const LOG: &str = "log";
+pub(crate) const SENT: &str = "otlp";
 pub(crate) const SECRETS: &str = "secrets";
 
 /// Parameters and members whose values are nobody else's business.
@@ -50,6 +57,7 @@ pub(crate) fn begin() {
     static BEGUN: LazyLock<()> = LazyLock::new(|| {
         if let Some(directory) = directory() {
             log_into(&directory);
+            send_into(&directory);
         }
     });
     LazyLock::force(&BEGUN);
@@ -63,7 +71,29 @@ fn log_into(directory: &Path) {
         .with_writer(file);
     // The cookies of the tests' own browsers are known to that library, which no app of ours has.
     let everything = "trace,cookie_store=off";
-    shared::telemetry::log_through(lines, &[("RUST_LOG", everything)], "off");
+    telemetry::log_through(lines, &[("RUST_LOG", everything)], "off");
+}
+
+/// Sends spans and metrics to a collector of its own, which no test ends, and keeps what comes.
+fn send_into(directory: &Path) {
+    let file = Mutex::new(File::create(directory.join(SENT)).unwrap());
+    let collector = async move {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let config = TelemetryConfig {
+            sampling: Sampling::ALL,
+            otlp: Some(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap()),
+            application_insights: None,
+        };
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        telemetry::export(&config, &Destinations { service: "suite", http, azure: None });
+        let router = Router::new().fallback(keep).with_state(Arc::new(file));
+        axum::serve(listener, router).await.unwrap();
+    };
+    std::thread::spawn(|| Runtime::new().unwrap().block_on(collector));
+}
+
+async fn keep(State(file): State<Arc<Mutex<File>>>, body: Bytes) {
+    file.lock().unwrap().write_all(&body).unwrap();
 }
 
 /// Notes the secrets of a request.

@@ -1,7 +1,7 @@
 //! W3C Trace Context, as clients send it.
 
-use mcp_fn::trace_context::{TraceParent, TraceState};
 use proptest::prelude::*;
+use shared::trace_context::{TraceParent, TraceState};
 
 proptest! {
     #![proptest_config(crate::cases())]

@@ -31,6 +31,11 @@ impl Captured {
         captured
     }
 
+    /// Adds what was sent: of its bytes, those that are text are found as such.
+    pub(crate) fn add(&self, sent: &[u8]) {
+        self.0.lock().unwrap().extend_from_slice(String::from_utf8_lossy(sent).as_bytes());
+    }
+
     /// The text of it.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()

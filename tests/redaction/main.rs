@@ -1,4 +1,4 @@
-//! With everything logged that there is, no line holds a secret (threat 46).
+//! With everything logged that there is, no line holds a secret, and no span or metric (threat 46).
 //!
 //! What is logged belongs to a process, so this is a process of its own. The client is in it too:
 //! it runs on a thread that logs nothing, and the system on others.
@@ -16,6 +16,9 @@ mod client;
 mod flow;
 #[path = "../e2e/packages.rs"]
 mod packages;
+#[path = "../telemetry/receiver.rs"]
+#[expect(dead_code, reason = "the tests of telemetry need more of it")]
+mod receiver;
 #[path = "../e2e/running.rs"]
 #[expect(dead_code, reason = "the tests over HTTP need more of it")]
 mod running;
@@ -30,10 +33,12 @@ use std::path::Path;
 use std::thread;
 
 use local::Data;
+use shared::telemetry::{self, Destinations, Sampling, TelemetryConfig};
 use tokio::runtime::{Builder, Runtime};
 use tracing::subscriber::{NoSubscriber, with_default};
 
 use captured::Captured;
+use receiver::Receiver;
 use secrets::Secrets;
 use system::System;
 
@@ -46,11 +51,14 @@ fn no_line_of_the_log_holds_a_secret_even_at_the_level_of_trace() {
     let captured = Captured::everything();
     let directory = tempfile::tempdir().unwrap();
     let runtime = Runtime::new().unwrap();
+    let receiver = runtime.block_on(collected());
     let data = Data::Directory(directory.path().to_owned());
     let system = runtime.block_on(System::start_on(data));
 
     let secrets = unheard(&system, directory.path());
     runtime.block_on(system.stack.stop());
+    runtime.block_on(telemetry::end());
+    captured.add(&receiver.bytes());
 
     assert_eq!(captured.leaks(&secrets.0), Vec::<String>::new());
     let text = captured.text();
@@ -58,6 +66,19 @@ fn no_line_of_the_log_holds_a_secret_even_at_the_level_of_trace() {
     assert!(secrets.0.len() > 100, "only {} secrets were used", secrets.0.len());
     everything_was_heard(&text);
     every_planted_secret_is_found(&captured, &secrets);
+}
+
+/// A collector that is sent every span and metric of this process from now on.
+async fn collected() -> Receiver {
+    let receiver = Receiver::start().await;
+    let config = TelemetryConfig {
+        sampling: Sampling::ALL,
+        otlp: Some(receiver.endpoint.parse().unwrap()),
+        application_insights: None,
+    };
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    telemetry::export(&config, &Destinations { service: "redaction", http, azure: None });
+    receiver
 }
 
 /// Runs the client on a thread that logs nothing: what it sends is its own affair.
@@ -79,9 +100,10 @@ fn everything_was_heard(text: &str) {
         r#""audit":"consent_remembered""#,
         r#""audit":"account_visited""#,
         r#""audit":"all_revoked_by_user""#,
-        r#""tool":"save_snippet""#,
+        "tools/call save_snippet",
         r#"audit="signed_in""#,
-        r#"tool="save_snippet""#,
+        r#"gen_ai.tool.name="save_snippet""#,
+        "oauth.session.validations",
         r#""audit":"code_replayed""#,
         r#""audit":"refresh_token_reused""#,
         "TRACE hyper_util::client",

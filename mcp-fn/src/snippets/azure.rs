@@ -122,6 +122,10 @@ impl AzureBlobs {
 
 #[async_trait]
 impl SnippetStore for AzureBlobs {
+    fn system(&self) -> &'static str {
+        "azure.blobs"
+    }
+
     async fn put(
         &self,
         owner: &Key,

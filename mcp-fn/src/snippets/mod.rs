@@ -13,6 +13,11 @@ use shared::storage::{Key, Version};
 /// Where snippets are kept. Each call is about one owner; nobody reaches another's.
 #[async_trait]
 pub trait SnippetStore: Debug + Send + Sync {
+    /// What kind of store this is, as spans and metrics call it.
+    fn system(&self) -> &'static str {
+        "memory"
+    }
+
     /// Writes `text` under `name` if what is there fulfils `condition`, and tells whether it did. A
     /// store may send a write again whose answer was lost, and then meet its own text.
     ///
@@ -194,5 +199,10 @@ impl SnippetStoreError {
     /// A failure with its cause.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(source.into())
+    }
+
+    /// What went wrong, in one word.
+    pub fn kind(&self) -> &'static str {
+        shared::azure::kind_of(&*self.0)
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::storage::Version;
+use shared::telemetry::calls::StorageCall;
 
 use super::{
     Condition, Deletion, Saving, Snippet, SnippetName, SnippetPage, SnippetStore,
@@ -20,6 +21,16 @@ impl Snippets {
         Self(store)
     }
 
+    async fn observed<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, SnippetStoreError>> + Send,
+    ) -> Result<T, SnippetStoreError> {
+        let (system, namespace) = (self.0.system(), "snippets");
+        let call = StorageCall { system, namespace, operation, collection: namespace };
+        call.observe(work, SnippetStoreError::kind).await
+    }
+
     /// Writes `text` under `name` if what is there fulfils `condition`.
     ///
     /// # Errors
@@ -31,7 +42,9 @@ impl Snippets {
         text: &SnippetText,
         condition: &Condition,
     ) -> Result<Saving, SnippetStoreError> {
-        permit.in_time(self.0.put(permit.owner(), name, text, condition)).await
+        permit
+            .in_time(self.observed("put", self.0.put(permit.owner(), name, text, condition)))
+            .await
     }
 
     /// What is under `name`, if there is something.
@@ -43,7 +56,7 @@ impl Snippets {
         permit: &MayRead,
         name: &SnippetName,
     ) -> Result<Option<Snippet>, SnippetStoreError> {
-        permit.in_time(self.0.get(permit.owner(), name)).await
+        permit.in_time(self.observed("get", self.0.get(permit.owner(), name))).await
     }
 
     /// What a change of `name` would take away. It is not for the eyes of who may only write.
@@ -55,7 +68,7 @@ impl Snippets {
         permit: &MayWrite,
         name: &SnippetName,
     ) -> Result<Option<Snippet>, SnippetStoreError> {
-        permit.in_time(self.0.get(permit.owner(), name)).await
+        permit.in_time(self.observed("get", self.0.get(permit.owner(), name))).await
     }
 
     /// One page of the snippets, from the place that the page before it named.
@@ -67,7 +80,7 @@ impl Snippets {
         permit: &MayRead,
         from: Option<&SnippetName>,
     ) -> Result<SnippetPage, SnippetStoreError> {
-        permit.in_time(self.0.list(permit.owner(), from)).await
+        permit.in_time(self.observed("list", self.0.list(permit.owner(), from))).await
     }
 
     /// Removes what is under `name`, whatever it is or at one version alone.
@@ -80,6 +93,6 @@ impl Snippets {
         name: &SnippetName,
         version: Option<&Version>,
     ) -> Result<Deletion, SnippetStoreError> {
-        permit.in_time(self.0.delete(permit.owner(), name, version)).await
+        permit.in_time(self.observed("delete", self.0.delete(permit.owner(), name, version))).await
     }
 }

@@ -10,13 +10,11 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use tracing::field::Empty;
 
 use super::SnippetTools;
 use crate::caller::Caller;
 use crate::icons::Picture;
 use crate::resources::SnippetResources;
-use crate::trace_context;
 
 /// How long clients may keep what is the same for every user and changes with a deployment only,
 /// in milliseconds.
@@ -56,25 +54,21 @@ impl ServerHandler for SnippetTools {
             .with_instructions(INSTRUCTIONS)
     }
 
-    #[tracing::instrument(skip_all, fields(trace_id = Empty, parent_id = Empty))]
     async fn discover(
         &self,
-        context: RequestContext<RoleServer>,
+        _context: RequestContext<RoleServer>,
     ) -> Result<DiscoverResult, ErrorData> {
-        trace_context::record(&context.meta);
         let versions = self.supported_protocol_versions().into_owned();
         Ok(DiscoverResult::from_server_info(versions, self.get_info())
             .with_ttl_ms(LIST_LIFETIME)
             .with_cache_scope(CacheScope::Public))
     }
 
-    #[tracing::instrument(skip_all, fields(trace_id = Empty, parent_id = Empty))]
     async fn list_tools(
         &self,
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        trace_context::record(&context.meta);
         let mut tools = ListToolsResult::with_all_items(self.router.list_all());
         (tools.ttl_ms, tools.cache_scope) = public(&context);
         Ok(tools)
@@ -84,13 +78,11 @@ impl ServerHandler for SnippetTools {
         self.router.get(name).cloned()
     }
 
-    #[tracing::instrument(skip_all, fields(trace_id = Empty, parent_id = Empty))]
     async fn list_resources(
         &self,
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        trace_context::record(&context.meta);
         let caller = Caller::of(&context.extensions)?;
         let cursor = request.and_then(|page| page.cursor);
         let mut page = self.resources.list(&caller, cursor.as_deref()).await?;
@@ -98,38 +90,32 @@ impl ServerHandler for SnippetTools {
         Ok(page)
     }
 
-    #[tracing::instrument(skip_all, fields(trace_id = Empty, parent_id = Empty))]
     async fn list_resource_templates(
         &self,
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        trace_context::record(&context.meta);
         let mut templates = SnippetResources::templates();
         (templates.ttl_ms, templates.cache_scope) = public(&context);
         Ok(templates)
     }
 
-    #[tracing::instrument(skip_all, fields(trace_id = Empty, parent_id = Empty))]
     async fn read_resource(
         &self,
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        trace_context::record(&context.meta);
         let caller = Caller::of(&context.extensions)?;
         let mut text = self.resources.read(&caller, &request.uri).await?;
         (text.ttl_ms, text.cache_scope) = private(&context);
         Ok(text.into())
     }
 
-    #[tracing::instrument(skip_all, fields(trace_id = Empty, parent_id = Empty))]
     async fn complete(
         &self,
         request: CompleteRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        trace_context::record(&context.meta);
         let caller = Caller::of(&context.extensions)?;
         Ok(self.resources.complete(&caller, request).await?)
     }
@@ -146,18 +132,14 @@ impl ServerHandler for SnippetTools {
         Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "there is no such method", None))
     }
 
-    #[tracing::instrument(skip_all, fields(tool = Empty, trace_id = Empty, parent_id = Empty))]
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        trace_context::record(&context.meta);
-        // Only names of ours get into the log.
-        let Some(tool) = self.router.get(&request.name) else {
+        if self.router.get(&request.name).is_none() {
             return Err(ErrorData::invalid_params("there is no such tool: see tools/list", None));
-        };
-        tracing::Span::current().record("tool", tool.name.as_ref());
+        }
         let cancelled = context.ct.clone();
         tokio::select! {
             biased;

@@ -19,6 +19,7 @@ use shared::base_url::PublicBaseUrl;
 use shared::deadline::{self, SlowBody};
 
 use super::fault::{Fault, json_rpc};
+use super::observed::Observed;
 use crate::config::Config;
 
 /// The largest message, in bytes. A text of 1 MiB fits however its characters are escaped, since
@@ -26,14 +27,14 @@ use crate::config::Config;
 pub const LARGEST_MESSAGE: usize = 6 * 1024 * 1024 + 64 * 1024;
 
 /// A handler as transports reach it: one message in, one answer out, nothing remembered.
-pub struct Service<H>(StreamableHttpService<Arc<H>, NeverSessionManager>);
+pub struct Service<H>(StreamableHttpService<Observed<H>, NeverSessionManager>);
 
 impl<H: ServerHandler> Service<H> {
     /// `handler`, for clients of the hosts and origins that `config` allows.
     pub fn new(config: &Config, handler: H) -> Self {
         let handler = Arc::new(handler);
         Self(StreamableHttpService::new(
-            move || Ok(Arc::clone(&handler)),
+            move || Ok(Observed::new(&handler)),
             Arc::new(NeverSessionManager::default()),
             options(config),
         ))

@@ -70,6 +70,7 @@ pub(super) async fn authorize(
     }
     let permitted = requested.request().prompts.permit_consent_page();
     permitted.map_err(|error| app.refuse(client_id, &destination, error))?;
+    Event::AuthorizationRequested { client: Client::named(client_id) }.record();
     Ok(go_to_consent(&app, &requested, &headers))
 }
 

@@ -23,6 +23,7 @@ use axum::routing::{get, post};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, REFERRER_POLICY};
 use http::{HeaderName, HeaderValue, Method};
 use shared::deadline;
+use shared::telemetry::request::{self, Scheme};
 use tower_http::cors::{Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -32,12 +33,17 @@ use crate::limits::Limit;
 
 /// Every route of this app, as in `infra/apim/oauth.openapi.json`.
 pub(crate) fn router(app: App) -> Router {
+    let scheme = Scheme::from(&app.base_url);
     Router::new()
         .merge(documents())
         .merge(back_channel(&app))
         .merge(front_channel(&app))
         .with_state(app)
-        .layer((from_fn(correlation::begin), from_fn(deadline::begin)))
+        .layer((
+            from_fn_with_state(scheme, request::observe),
+            from_fn(correlation::begin),
+            from_fn(deadline::begin),
+        ))
 }
 
 /// What clients discover; public and cacheable, and never limited.

@@ -7,6 +7,7 @@ use http::StatusCode;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use serde::de::DeserializeOwned;
 use shared::deadline;
+use shared::telemetry::calls::HttpCall;
 use url::Url;
 
 /// Largest answer that is read, in bytes.
@@ -25,8 +26,10 @@ impl HttpClient {
 
     /// The JSON document at `url`.
     pub(super) async fn fetch<T: DeserializeOwned>(&self, url: &Url) -> Result<T, HttpFailure> {
-        let answer = self.0.get(url.clone()).timeout(time_left()?).send().await?;
-        let answer = bounded(answer).await?;
+        let answer = observed("GET", url, async {
+            bounded(self.0.get(url.clone()).timeout(time_left()?).send().await?).await
+        });
+        let answer = answer.await?;
         if answer.status() != StatusCode::OK {
             return Err(HttpFailure::Status(answer.status()));
         }
@@ -36,8 +39,12 @@ impl HttpClient {
 
     async fn send(self, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
         let request = reqwest::Request::try_from(request)?;
-        let request = reqwest::RequestBuilder::from_parts(self.0, request).timeout(time_left()?);
-        let answer = bounded(request.send().await?).await?;
+        let url = request.url().clone();
+        let answer = observed("POST", &url, async {
+            let request = reqwest::RequestBuilder::from_parts(self.0, request);
+            bounded(request.timeout(time_left()?).send().await?).await
+        });
+        let answer = answer.await?;
         let status = answer.status();
         let busy = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
         if busy { Err(HttpFailure::Status(status)) } else { Ok(answer) }
@@ -53,6 +60,20 @@ impl<'c> AsyncHttpClient<'c> for HttpClient {
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(self.clone().send(request))
     }
+}
+
+/// Observes a call, of whose URL nothing is told but the host.
+async fn observed(
+    method: &'static str,
+    url: &Url,
+    call: impl Future<Output = Result<HttpResponse, HttpFailure>>,
+) -> Result<HttpResponse, HttpFailure> {
+    let observed = HttpCall { method, server: url.host_str() };
+    let status_of = |answer: &Result<HttpResponse, HttpFailure>| match answer {
+        Ok(answer) => Ok(answer.status().as_u16()),
+        Err(failure) => Err(failure.kind()),
+    };
+    observed.observe(call, status_of).await
 }
 
 /// How long a call that begins now may take. What Entra ID answers has to be written: a call that
@@ -91,6 +112,19 @@ pub(super) enum HttpFailure {
     /// The answer is not what it should be.
     #[error("the answer cannot be read")]
     Unusable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl HttpFailure {
+    /// What went wrong, in one word.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Network(error) if error.is_timeout() => "timed_out",
+            Self::Network(_) => "no_answer",
+            Self::Status(_) => "refused",
+            Self::TooLate => "too_late",
+            Self::Unusable(_) => "unreadable",
+        }
+    }
 }
 
 impl From<reqwest::Error> for HttpFailure {

@@ -51,6 +51,18 @@ impl StorageFault {
         Self { setting: endpoint.setting(), operation, cause: Cause::TooLate }
     }
 
+    /// What went wrong, in one word.
+    pub fn kind(&self) -> &'static str {
+        match self.cause {
+            Cause::NoAnswer(_) => "no_answer",
+            Cause::NoToken(_) => "no_token",
+            Cause::Refused { .. } => "refused",
+            Cause::TimedOut => "timed_out",
+            Cause::TooLate => "too_late",
+            Cause::Unreadable(_) => "unreadable",
+        }
+    }
+
     /// The status and error code of Azure's answer, if it answered.
     pub fn refusal(&self) -> Option<(u16, &str)> {
         match &self.cause {
@@ -76,6 +88,11 @@ impl fmt::Display for StorageFault {
 }
 
 impl Error for StorageFault {}
+
+/// What went wrong in a call of storage that ended in `error`, in one word.
+pub fn kind_of(error: &(dyn Error + Send + Sync + 'static)) -> &'static str {
+    error.downcast_ref::<StorageFault>().map_or("failed", StorageFault::kind)
+}
 
 #[derive(Debug)]
 enum Cause {

@@ -4,6 +4,7 @@ mod assertion;
 mod endpoint;
 mod fault;
 mod identity;
+mod noted;
 mod patience;
 mod renewal;
 mod shared_key;
@@ -23,12 +24,13 @@ use tokio::time::timeout;
 
 pub use assertion::{AssertionAudience, InvalidAudience};
 pub use endpoint::{InvalidEndpoint, StorageEndpoint, StorageService};
-pub use fault::{Operation, StorageFault};
+pub use fault::{Operation, StorageFault, kind_of};
 pub use identity::AzureIdentity;
 pub use patience::Patience;
 pub use token::NoToken;
 
 use assertion::IdentityAssertions;
+use noted::NoteAnswer;
 use patience::{GiveUp, SendAgain};
 use renewal::SoonRenewed;
 use shared_key::SharedKeyPolicy;
@@ -128,7 +130,7 @@ impl Azure {
             None => Arc::clone(&self.identity),
         };
         let mut options = ClientOptions {
-            per_try_policies: vec![authentication],
+            per_try_policies: vec![authentication, Arc::new(NoteAnswer)],
             retry: RetryOptions::none(),
             transport: Some(self.transport.clone()),
             ..ClientOptions::default()

@@ -14,6 +14,7 @@ use crate::clock::{Clock, UnixTime};
 use crate::seal::KeyRing;
 use crate::secret::Fingerprint;
 use crate::storage::{RecordStore, StoreError};
+use crate::telemetry::metrics::{self, SessionSource};
 
 /// Sessions that are remembered at most; about 1 kB each.
 const CACHE_ENTRIES: usize = 10_000;
@@ -67,10 +68,25 @@ impl Sessions {
         let now = self.clock.now();
         let fingerprint = Fingerprint::of("access-token", &[presented.as_bytes()]);
         if let Some(session) = self.remembered(&fingerprint, now) {
+            metrics::session_validated(SessionSource::Cache, None);
             return Ok(session);
         }
-        let token = self.tokens.open(presented, now)?;
-        let session = Arc::new(self.read(&token).await?);
+        let token = self.tokens.open(presented, now).map_err(SessionError::from);
+        let (source, found) = match token {
+            Ok(token) => (SessionSource::Storage, self.stored(fingerprint, &token, now).await),
+            Err(error) => (SessionSource::Token, Err(error)),
+        };
+        metrics::session_validated(source, found.as_ref().err().map(SessionError::kind));
+        found
+    }
+
+    async fn stored(
+        &self,
+        fingerprint: Fingerprint,
+        token: &SessionToken,
+        now: UnixTime,
+    ) -> Result<Arc<Session>, SessionError> {
+        let session = Arc::new(self.read(token).await?);
         if session.resource != self.resource {
             return Err(Refusal::OtherResource.into());
         }
@@ -153,6 +169,21 @@ pub enum SessionError {
     /// Nobody knows: storage failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl SessionError {
+    /// What was wrong, in one word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Missing(_) => "missing",
+            Self::Refused(Refusal::Ended) => "ended",
+            Self::Refused(Refusal::Expired) => "expired",
+            Self::Refused(Refusal::Integrity(_)) => "integrity",
+            Self::Refused(Refusal::OtherResource) => "other_resource",
+            Self::Refused(Refusal::Unreadable) => "unreadable",
+            Self::Store(error) => error.kind(),
+        }
+    }
 }
 
 impl From<RefusedToken> for SessionError {

@@ -53,6 +53,10 @@ impl CountedStore {
 
 #[async_trait]
 impl RecordStore for CountedStore {
+    fn system(&self) -> &'static str {
+        self.inner.system()
+    }
+
     async fn create_table(&self, table: &TableName) -> Result<TableCreation, StoreError> {
         self.tables.fetch_add(1, Ordering::Relaxed);
         self.inner.create_table(table).await

@@ -6,6 +6,7 @@
 mod azure;
 mod counted;
 mod key;
+mod observed;
 pub mod periods;
 
 use std::collections::BTreeMap;
@@ -17,10 +18,16 @@ use async_trait::async_trait;
 pub use azure::AzureTables;
 pub use counted::{CountedStore, StorageCalls};
 pub use key::{Address, Key, TableName};
+pub use observed::ObservedStore;
 
 /// Where records are kept.
 #[async_trait]
 pub trait RecordStore: Debug + Send + Sync {
+    /// What kind of store this is, as spans and metrics call it.
+    fn system(&self) -> &'static str {
+        "memory"
+    }
+
     /// Makes `table` unless it is there.
     ///
     /// # Errors
@@ -196,5 +203,10 @@ impl StoreError {
     /// A failure with its cause.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(source.into())
+    }
+
+    /// What went wrong, in one word.
+    pub fn kind(&self) -> &'static str {
+        crate::azure::kind_of(&*self.0)
     }
 }

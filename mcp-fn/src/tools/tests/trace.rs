@@ -1,36 +1,34 @@
-//! Where a request belongs in the trace of its client.
+//! The span of each MCP request, and where it belongs in the trace of its client.
 
 use http::StatusCode;
+use opentelemetry::trace::{SpanKind, Status, TracerProvider};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
 use serde_json::{Value, json};
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::format::FmtSpan;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
 
-use super::promises::Log;
 use super::{BOTH, save};
 use crate::testing::TestServer;
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-const NOTED: &str = "trace_id=\"4bf92f3577b34da6a3ce929d0e0e4736\" parent_id=\"00f067aa0ba902b7\"";
 
-/// The answer of either era to a request with this `_meta`, and what was logged on the way.
+/// The answer of either era to a request with this `_meta`, and the span of the request.
 async fn traced(
     server: &TestServer,
     token: &str,
     (method, mut params): (&str, Value),
     meta: &Value,
     modern: bool,
-) -> (Value, String) {
-    let log = Log::default();
-    let spans = tracing_subscriber::fmt::layer()
-        .with_ansi(false)
-        .with_span_events(FmtSpan::CLOSE)
-        .with_writer(log.clone());
-    let ours = Targets::new().with_target("mcp_fn", LevelFilter::INFO);
-    let subscriber = tracing_subscriber::registry().with(ours).with(spans);
+) -> (Value, SpanData) {
+    let exporter = InMemorySpanExporter::default();
+    let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
+    let spans = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("test"))
+        .with_context_activation(false)
+        .with_filter(Targets::new().with_target("mcp_fn", LevelFilter::INFO));
     params["_meta"] = meta.clone();
     // The handler runs in a task of its own, on this thread.
-    let guard = tracing::subscriber::set_default(subscriber);
+    let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(spans));
     let reply = if modern {
         server.ask_modern(token, method, params).await
     } else {
@@ -38,11 +36,18 @@ async fn traced(
     };
     drop(guard);
     assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
-    (reply.json()["result"].clone(), log.text())
+    let ended = exporter.get_finished_spans().unwrap();
+    let mut operations = ended.into_iter().filter(|span| span.name.starts_with(method));
+    (reply.json(), operations.next().unwrap())
+}
+
+fn attribute(span: &SpanData, name: &str) -> Option<String> {
+    let found = span.attributes.iter().find(|attribute| attribute.key.as_str() == name);
+    found.map(|attribute| attribute.value.to_string())
 }
 
 #[tokio::test]
-async fn the_trace_of_the_client_stands_in_the_span_of_each_request() {
+async fn each_request_is_a_part_of_its_clients_trace() {
     let server = TestServer::new();
     let token = server.sign_in("ann", BOTH).await;
     save(&server, &token, "a", "text").await;
@@ -51,31 +56,38 @@ async fn the_trace_of_the_client_stands_in_the_span_of_each_request() {
         "argument": {"name": "name", "value": ""},
     });
 
-    for (method, params, span) in [
-        ("server/discover", json!({}), "discover"),
-        ("tools/list", json!({}), "list_tools"),
-        ("tools/call", json!({"name": "whoami", "arguments": {}}), "call_tool"),
-        ("resources/list", json!({}), "list_resources"),
-        ("resources/templates/list", json!({}), "list_resource_templates"),
-        ("resources/read", json!({"uri": "snippet://a"}), "read_resource"),
-        ("completion/complete", complete, "complete"),
+    for (method, params, name) in [
+        ("server/discover", json!({}), "server/discover"),
+        ("tools/list", json!({}), "tools/list"),
+        ("tools/call", json!({"name": "whoami", "arguments": {}}), "tools/call whoami"),
+        ("resources/list", json!({}), "resources/list"),
+        ("resources/templates/list", json!({}), "resources/templates/list"),
+        ("resources/read", json!({"uri": "snippet://a"}), "resources/read"),
+        ("completion/complete", complete, "completion/complete"),
     ] {
         // Discovery is of 2026-07-28 alone.
         let eras: &[bool] = if method == "server/discover" { &[true] } else { &[true, false] };
         for modern in eras.iter().copied() {
-            let meta = json!({"traceparent": PARENT, "tracestate": "congo=CONFIDENTIAL"});
+            let meta = json!({"traceparent": PARENT, "tracestate": "congo=1"});
             let request = (method, params.clone());
-            let (_, log) = traced(&server, &token, request, &meta, modern).await;
+            let (_, span) = traced(&server, &token, request, &meta, modern).await;
 
-            let span = log.lines().find(|line| line.contains(&format!(" {span}{{"))).unwrap();
-            assert!(span.contains(NOTED), "{method}: {log}");
-            assert!(!log.contains("CONFIDENTIAL"), "{log}");
+            assert_eq!(span.name, name);
+            assert_eq!(span.span_kind, SpanKind::Server);
+            let trace_id = span.span_context.trace_id().to_string();
+            assert_eq!(trace_id, "4bf92f3577b34da6a3ce929d0e0e4736", "{method}");
+            assert_eq!(span.parent_span_id.to_string(), "00f067aa0ba902b7");
+            assert_eq!(span.span_context.trace_state().header(), "congo=1");
+            assert_eq!(attribute(&span, "mcp.method.name").as_deref(), Some(method));
+            let version = if modern { "2026-07-28" } else { "2025-11-25" };
+            assert_eq!(attribute(&span, "mcp.protocol.version").as_deref(), Some(version));
+            assert_eq!(span.status, Status::Unset);
         }
     }
 }
 
 #[tokio::test]
-async fn what_is_no_trace_is_ignored_and_never_logged() {
+async fn what_is_no_trace_is_ignored_and_never_noted() {
     let server = TestServer::new();
     let token = server.sign_in("ann", BOTH).await;
     let call = || ("tools/call", json!({"name": "hello_mcp", "arguments": {}}));
@@ -89,17 +101,42 @@ async fn what_is_no_trace_is_ignored_and_never_logged() {
         json!({"traceparent": null, "tracestate": "GARBAGE=1"}),
     ] {
         for modern in [true, false] {
-            let (result, log) = traced(&server, &token, call(), &meta, modern).await;
+            let (reply, span) = traced(&server, &token, call(), &meta, modern).await;
 
-            assert_eq!(result["content"][0]["text"], "Hello I am MCPTool!", "{meta}");
-            assert!(log.contains("call_tool{tool=\"hello_mcp\"}"), "{log}");
-            assert!(!log.contains("trace_id") && !log.contains("GARBAGE"), "{log}");
+            assert_eq!(reply["result"]["content"][0]["text"], "Hello I am MCPTool!", "{meta}");
+            assert_eq!(span.name, "tools/call hello_mcp");
+            assert!(!span.parent_span_is_remote && span.links.is_empty(), "{span:?}");
+            assert!(!format!("{span:?}").contains("GARBAGE"), "{span:?}");
         }
     }
     for state in [json!("=GARBAGE"), json!({"a": "GARBAGE"})] {
         let meta = json!({"traceparent": PARENT, "tracestate": state});
-        let (_, log) = traced(&server, &token, call(), &meta, true).await;
+        let (_, span) = traced(&server, &token, call(), &meta, true).await;
 
-        assert!(log.contains(NOTED) && !log.contains("GARBAGE"), "{log}");
+        assert!(span.parent_span_is_remote && !format!("{span:?}").contains("GARBAGE"), "{span:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_tool_that_fails_and_one_that_is_not_there_are_errors_without_the_clients_words() {
+    let server = TestServer::new();
+    let token = server.sign_in("ann", BOTH).await;
+    let call =
+        |name: &str| ("tools/call", json!({"name": name, "arguments": {"snippetname": "GARBAGE"}}));
+
+    let (_, failed) = traced(&server, &token, call("get_snippet"), &json!({}), false).await;
+    let (reply, unknown) = traced(&server, &token, call("GARBAGE"), &json!({}), false).await;
+
+    assert_eq!(attribute(&failed, "error.type").as_deref(), Some("tool_error"));
+    assert_eq!(attribute(&failed, "gen_ai.tool.name").as_deref(), Some("get_snippet"));
+    assert_eq!(attribute(&failed, "gen_ai.operation.name").as_deref(), Some("execute_tool"));
+    assert_eq!(reply["error"]["code"], -32602);
+    assert_eq!(unknown.name, "tools/call");
+    assert_eq!(attribute(&unknown, "error.type").as_deref(), Some("-32602"));
+    assert_eq!(attribute(&unknown, "rpc.response.status_code").as_deref(), Some("-32602"));
+    assert_eq!(attribute(&unknown, "gen_ai.tool.name"), None);
+    for span in [failed, unknown] {
+        assert!(matches!(span.status, Status::Error { .. }));
+        assert!(!format!("{span:?}").contains("GARBAGE"), "{span:?}");
     }
 }

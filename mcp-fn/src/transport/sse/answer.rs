@@ -11,7 +11,7 @@ use super::session_id::StreamId;
 /// So much of an answer goes into one row; its sealed columns must stay below 1 MiB together.
 pub(super) const ROW: usize = 14 * 64_000;
 
-const HEAD: usize = 40;
+const HEAD: usize = 48;
 
 /// One request whose answers are relayed.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -32,20 +32,33 @@ pub(super) struct Part {
     pub(super) post: PostId,
     /// The place of the answer among those to one request: notifications come before the last.
     pub(super) sequence: u32,
+    /// When it was left, in milliseconds since the epoch.
+    left_at: u64,
     number: u16,
     of: u16,
     text: Bytes,
 }
 
 impl Part {
-    /// The parts of `text`. None is too long for a row.
-    pub(super) fn all(stream: StreamId, post: PostId, sequence: u32, text: &Bytes) -> Vec<Self> {
+    /// The parts of `text`, which is left at `left_at`. None is too long for a row.
+    pub(super) fn all(
+        stream: StreamId,
+        post: PostId,
+        sequence: u32,
+        left_at: u64,
+        text: &Bytes,
+    ) -> Vec<Self> {
         let of = u16::try_from(text.len().div_ceil(ROW)).unwrap_or(u16::MAX);
-        let part = |number: u16, text| Self { stream, post, sequence, number, of, text };
+        let part = |number: u16, text| Self { stream, post, sequence, left_at, number, of, text };
         (0..of)
             .zip(text.chunks(ROW))
             .map(|(number, chunk)| part(number, text.slice_ref(chunk)))
             .collect()
+    }
+
+    /// Whither it goes, and since when.
+    fn place(&self) -> (StreamId, u64) {
+        (self.stream, self.left_at)
     }
 
     /// What names its row, together with nothing else.
@@ -62,6 +75,7 @@ impl Part {
         bytes.extend_from_slice(&self.stream.0);
         bytes.extend_from_slice(&self.post.0);
         bytes.extend_from_slice(&self.sequence.to_be_bytes());
+        bytes.extend_from_slice(&self.left_at.to_be_bytes());
         bytes.extend_from_slice(&self.number.to_be_bytes());
         bytes.extend_from_slice(&self.of.to_be_bytes());
         bytes.extend_from_slice(&self.text);
@@ -72,12 +86,14 @@ impl Part {
         let (stream, rest) = bytes.split_first_chunk()?;
         let (post, rest) = rest.split_first_chunk()?;
         let (sequence, rest) = rest.split_first_chunk()?;
+        let (left_at, rest) = rest.split_first_chunk()?;
         let (number, rest) = rest.split_first_chunk()?;
         let (of, text) = rest.split_first_chunk()?;
         Some(Self {
             stream: StreamId(*stream),
             post: PostId(*post),
             sequence: u32::from_be_bytes(*sequence),
+            left_at: u64::from_be_bytes(*left_at),
             number: u16::from_be_bytes(*number),
             of: u16::from_be_bytes(*of),
             text: Bytes::copy_from_slice(text),
@@ -88,6 +104,7 @@ impl Part {
 /// A whole answer, and the rows that it came in.
 #[derive(Debug)]
 pub(super) struct Answer<R> {
+    pub(super) left_at: u64,
     /// The stream that it is for.
     pub(super) stream: StreamId,
     /// What the client gets.
@@ -107,22 +124,22 @@ pub(super) fn whole<R>(parts: Vec<(R, Part)>) -> (Vec<Answer<R>>, Vec<R>) {
     let (mut answers, mut unfinished) = (Vec::new(), Vec::new());
     for (_, mut parts) in found {
         parts.sort_unstable_by_key(|(_, part)| part.number);
-        match parts.first().map(|(_, part)| (part.stream, usize::from(part.of))) {
-            Some((stream, of)) if of == parts.len() => answers.push(joined(stream, parts)),
+        match parts.first().map(|(_, part)| (part.place(), usize::from(part.of))) {
+            Some((place, of)) if of == parts.len() => answers.push(joined(place, parts)),
             _ => unfinished.extend(parts.into_iter().map(|(row, _)| row)),
         }
     }
     (answers, unfinished)
 }
 
-fn joined<R>(stream: StreamId, parts: Vec<(R, Part)>) -> Answer<R> {
+fn joined<R>((stream, left_at): (StreamId, u64), parts: Vec<(R, Part)>) -> Answer<R> {
     let (rows, texts): (Vec<_>, Vec<_>) =
         parts.into_iter().map(|(row, part)| (row, part.text)).unzip();
     let text = match texts.as_slice() {
         [text] => text.clone(),
         _ => Bytes::from(texts.concat()),
     };
-    Answer { stream, text, rows }
+    Answer { left_at, stream, text, rows }
 }
 
 #[cfg(test)]
@@ -131,7 +148,7 @@ mod tests {
 
     fn parts(text: &str) -> Vec<Part> {
         let text = Bytes::copy_from_slice(text.as_bytes());
-        Part::all(StreamId([7; 16]), PostId::generate(), 3, &text)
+        Part::all(StreamId([7; 16]), PostId::generate(), 3, 4711, &text)
     }
 
     fn numbered(parts: Vec<Part>) -> Vec<(usize, Part)> {
@@ -164,6 +181,7 @@ mod tests {
         assert_eq!(unfinished, [1, 2]);
         assert!(rest.is_empty());
         assert_eq!(answers[0].text, text);
+        assert_eq!(answers[0].left_at, 4711);
         assert_eq!(answers[0].rows, [0, 1, 2]);
     }
 
@@ -172,7 +190,7 @@ mod tests {
         let post = PostId::generate();
         let part = |sequence: u32| {
             let text = Bytes::from(sequence.to_string());
-            Part::all(StreamId([7; 16]), post, sequence, &text).remove(0)
+            Part::all(StreamId([7; 16]), post, sequence, 4711, &text).remove(0)
         };
 
         let (answers, _) = whole(numbered(vec![part(2), part(0), part(1)]));

@@ -80,7 +80,7 @@ impl Relay {
         text: &Bytes,
     ) -> Result<(), StoreError> {
         let mailbox = Mailbox::of(id);
-        for part in Part::all(id.stream, post, sequence, text) {
+        for part in Part::all(id.stream, post, sequence, self.clock.millis(), text) {
             self.write(&mailbox, &part).await?;
         }
         Ok(())
@@ -185,7 +185,7 @@ impl Relay {
     }
 
     fn seal(&self, address: &Address, part: &Part) -> Record {
-        let sealed = self.sealer.seal(0, &address.place("answer"), &part.to_bytes());
+        let sealed = self.sealer.seal(0, &address.place("dated-answer"), &part.to_bytes());
         let columns = sealed.chunks(COLUMN).zip('a'..);
         columns.fold(Record::default(), |record, (column, name)| {
             record.with(&name.to_string(), column.to_vec())
@@ -194,7 +194,7 @@ impl Relay {
 
     fn open(&self, address: &Address, record: &Record) -> Option<Part> {
         let sealed: Vec<u8> = record.columns().flat_map(|(_, column)| column).copied().collect();
-        let opened = self.sealer.open(&address.place("answer"), &sealed).ok()?;
+        let opened = self.sealer.open(&address.place("dated-answer"), &sealed).ok()?;
         Part::from_bytes(&opened.plaintext)
     }
 }

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use rmcp::ServerHandler;
 use rmcp::model::ErrorData;
 use shared::storage::Key;
+use shared::telemetry::metrics;
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 
 use super::Transport;
@@ -78,7 +79,11 @@ fn answer<H>(transport: &Transport<H>, opened: Opened, owner: &Key, whose: Key) 
         first: Some(first),
         queue: opened.queue,
         ends_at: Instant::now() + transport.streams.lifetime(),
-        place: Place { streams: Arc::clone(&transport.streams), id: opened.id },
+        place: Place {
+            streams: Arc::clone(&transport.streams),
+            id: opened.id,
+            _counted: metrics::OpenStream::new(),
+        },
         whose,
     };
     let headers = [
@@ -138,7 +143,7 @@ impl OpenStream {
             biased;
             next = self.queue.next() => next,
             () = sleep_until(self.ends_at) => {
-                let Place { streams, id } = &self.place;
+                let Place { streams, id, .. } = &self.place;
                 // First, so that the next stream finds it.
                 let note = streams.note_ended(&self.whose, id);
                 let _in_time = timeout(NOTED_WITHIN, note).await;
@@ -155,6 +160,7 @@ impl OpenStream {
 struct Place {
     streams: Arc<Streams>,
     id: McpSessionId,
+    _counted: metrics::OpenStream,
 }
 
 impl Place {

@@ -228,6 +228,11 @@ impl Streams {
         queue.push_anyway(&event::message(answer))
     }
 
+    /// How long ago it was that another instance left something at `left_at`, by its own clock.
+    pub(super) fn since(&self, left_at: u64) -> Duration {
+        Duration::from_millis(self.clock.millis().saturating_sub(left_at))
+    }
+
     /// Whether the answers in `mailbox` are for this instance, and not only some of them for streams
     /// that follow those of another one.
     pub(super) fn owns(&self, mailbox: &Mailbox) -> bool {

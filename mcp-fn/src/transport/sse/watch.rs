@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use shared::storage::Key;
-use shared::telemetry::ErrorChain;
+use shared::telemetry::{ErrorChain, metrics};
 use tokio::time::{Instant, sleep};
 
 use super::answer::whole;
@@ -88,7 +88,11 @@ impl Watcher {
         }
         let (answers, mut left) = whole(parts);
         for answer in answers {
-            match self.streams.pass_on(answer.stream, &answer.text) {
+            let passed_on = self.streams.pass_on(answer.stream, &answer.text);
+            if passed_on.is_ok() {
+                metrics::relayed(self.streams.since(answer.left_at));
+            }
+            match passed_on {
                 // Who has so much waiting does not read it; to keep more would cost others.
                 Ok(()) | Err(NotTaken::NoShare) => {
                     self.passed.extend(answer.rows.iter().cloned());

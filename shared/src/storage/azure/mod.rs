@@ -117,6 +117,10 @@ impl AzureTables {
 
 #[async_trait]
 impl RecordStore for AzureTables {
+    fn system(&self) -> &'static str {
+        "azure.tables"
+    }
+
     /// A table that this call made is said to have existed if the first answer was lost.
     async fn create_table(&self, table: &TableName) -> Result<TableCreation, StoreError> {
         #[derive(Serialize)]

@@ -13,6 +13,11 @@ impl TraceState {
         let mut members = self.0.iter();
         members.find(|(known, _)| known == key).map(|(_, value)| value.as_str())
     }
+
+    /// Every member, in its order.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
 }
 
 impl TryFrom<&str> for TraceState {

@@ -1,10 +1,10 @@
-//! The W3C Trace Context that a client sends in `_meta` (MCP 2026-07-28, SEP-414), so that what we
-//! log of a request can be found from the client's trace. What breaks a rule counts as not sent.
+//! The W3C Trace Context that comes with a request, in its headers or in `_meta` of its message (MCP
+//! 2026-07-28, SEP-414), so that what we do belongs to the caller's trace. What breaks a rule counts
+//! as not sent.
 
 mod state;
 
-use rmcp::model::RequestMetaObject;
-use tracing::Span;
+use http::HeaderMap;
 
 pub use state::{InvalidTraceState, TraceState};
 
@@ -16,11 +16,21 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// The context that a client sent. Without a parent, the state means nothing (section 4.3).
-    pub fn of(meta: &RequestMetaObject) -> Option<Self> {
-        let parent = TraceParent::try_from(meta.get_traceparent()?).ok()?;
-        let state = meta.get_tracestate().and_then(|state| TraceState::try_from(state).ok());
+    /// The context that these values tell of. Without a parent, the state means nothing (section 4.3).
+    pub fn new(parent: &str, state: Option<&str>) -> Option<Self> {
+        let parent = TraceParent::try_from(parent).ok()?;
+        let state = state.and_then(|state| TraceState::try_from(state).ok());
         Some(Self { parent, state })
+    }
+
+    /// The context in the headers of a request: one parent, and the state in as many as there are
+    /// (sections 3.2 and 3.3.1.1).
+    pub fn of_headers(headers: &HeaderMap) -> Option<Self> {
+        let mut parents = headers.get_all("traceparent").iter();
+        let parent = parents.next().filter(|_| parents.next().is_none())?.to_str().ok()?;
+        let states = headers.get_all("tracestate").iter().map(|value| value.to_str().ok());
+        let state = states.collect::<Option<Vec<_>>>().map(|states| states.join(","));
+        Self::new(parent, state.as_deref())
     }
 
     /// The client's own span, of which the request is a part.
@@ -31,14 +41,6 @@ impl TraceContext {
     /// What tracing systems on the way noted. It is the client's text: hand it on, do not log it.
     pub fn state(&self) -> Option<&TraceState> {
         self.state.as_ref()
-    }
-}
-
-/// Notes in the present span where the request belongs: its fields `trace_id` and `parent_id`.
-pub fn record(meta: &RequestMetaObject) {
-    if let Some(context) = TraceContext::of(meta) {
-        let TraceParent { trace_id, parent_id, .. } = context.parent();
-        Span::current().record("trace_id", trace_id).record("parent_id", parent_id);
     }
 }
 
@@ -118,6 +120,23 @@ mod tests {
         assert_eq!(parent.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert_eq!(parent.parent_id(), "00f067aa0ba902b7");
         assert!(parent.is_sampled());
+    }
+
+    #[test]
+    fn headers_give_one_parent_and_the_states_of_all_lines() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(TraceContext::of_headers(&headers), None);
+        headers.insert("traceparent", SAMPLED.parse().unwrap());
+        headers.append("tracestate", "congo=1".parse().unwrap());
+        headers.append("tracestate", "rojo=2".parse().unwrap());
+
+        let context = TraceContext::of_headers(&headers).unwrap();
+        headers.append("traceparent", SAMPLED.parse().unwrap());
+        let of_two = TraceContext::of_headers(&headers);
+
+        assert_eq!(context.parent().parent_id(), "00f067aa0ba902b7");
+        assert_eq!(context.state().unwrap().member("rojo"), Some("2"));
+        assert_eq!(of_two, None);
     }
 
     #[test]
