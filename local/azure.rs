@@ -53,7 +53,10 @@ impl AzureAccount {
 
     /// The account, ready for use: the container is made as a deployment makes it, and the tables
     /// answer. They are made when they are needed, as everywhere.
-    pub(crate) async fn open(&self) -> Result<(AzureTables, AzureBlobs), AccountError> {
+    ///
+    /// # Errors
+    /// The account refuses, or cannot be reached.
+    pub async fn open(&self) -> Result<(AzureTables, AzureBlobs), AccountError> {
         let azure = self.azure()?;
         let tables = AzureTables::new(&azure, self.tables.clone());
         let blobs = AzureBlobs::new(&azure, self.blobs.clone())?;

@@ -26,14 +26,14 @@ impl Running {
     pub(crate) fn base_url(&self) -> &PublicBaseUrl {
         match self {
             Self::Local(stack) => stack.base_url(),
-            Self::Packages(packages) => &packages.base_url,
+            Self::Packages(packages) => &packages.system.base_url,
         }
     }
 
     pub(crate) fn identity_provider(&self) -> &IdentityProvider {
         match self {
             Self::Local(stack) => stack.identity_provider(),
-            Self::Packages(packages) => &packages.identity_provider,
+            Self::Packages(packages) => &packages.system.identity_provider,
         }
     }
 

@@ -5,7 +5,7 @@ readonly table=$peers/logs/clients.table
 # mcp_clients TRANSPORT: `http` is Streamable HTTP, `sse` is HTTP+SSE.
 mcp_clients() {
     local transport=$1 era
-    serve_locally "clients-$transport" --memory --sign-in-as alice
+    serve_packages "clients-$transport" --sign-in-as alice
     for era in $(eras_of "$transport"); do
         client 'Python mcp 2.3' "$transport" "$era" "$WITH_LIBRARY|revision" \
             "$peers/mcp-2/bin/python" -B "$here/python_mcp_2.py" "$url/mcp"
@@ -39,7 +39,7 @@ inspector_page() {
     local transport=$1 era
     local -x SCREENSHOTS=$peers/logs CHROMIUM
     CHROMIUM=$(browser)
-    serve_locally "inspector-page-$transport" --memory
+    serve_packages "inspector-page-$transport"
     for era in $(eras_of "$transport"); do
         client 'MCP Inspector 2.12 page' "$transport" "$era" "$walk" \
             "$node" "$peers/npm/inspector_page.mjs" "$url/mcp"

@@ -2,8 +2,8 @@
 
 started=()
 
-# start_azurite: the emulator, in memory; says in `tables` and `blobs` where its first account is.
-# The suite of the whole system needs an account for each system that it starts.
+# start_azurite [NAME]: the emulator, in memory; says in `tables` and `blobs` where its first account
+# is. Each system that is started on it needs an account.
 start_azurite() {
     local blob_port table_port number
     # Published in Azurite's documentation: no secret.
@@ -11,7 +11,7 @@ start_azurite() {
     local -x AZURITE_ACCOUNTS=
     for number in {1..500}; do AZURITE_ACCOUNTS+="devstoreaccount$number:$key;"; done
     blob_port=$(free_port) table_port=$(free_port)
-    start azurite "$table_port" "$node" "$peers/npm/node_modules/azurite/dist/src/azurite.js" \
+    start "azurite${1:+-$1}" "$table_port" "$node" "$peers/npm/node_modules/azurite/dist/src/azurite.js" \
         --inMemoryPersistence --silent --disableTelemetry --skipApiVersionCheck \
         --blobPort "$blob_port" --queuePort "$(free_port)" --tablePort "$table_port"
     tables=http://127.0.0.1:$table_port/devstoreaccount1
