@@ -9,6 +9,7 @@ mod functions_host;
 mod grants;
 mod hooks;
 mod mistakes;
+mod mistakes_in_monitoring;
 mod modules;
 mod policies;
 mod repository;
