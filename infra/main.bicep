@@ -54,6 +54,12 @@ param apimPublisherEmail string = 'noreply@example.com'
 @maxValue(100)
 param apimSamplingPercentage int = 100
 
+@description('Part of the traces of the apps that is kept, 0 to 1. Metrics, logs and the audit are kept whole.')
+param traceRatio string = '0.05'
+
+@description('Gigabytes of telemetry that are kept in a day, also parts of one; -1 for any number. Beyond it nothing is kept until the next day, the audit included.')
+param dailyTelemetryGigabytes string = '1'
+
 @description('The public origin, without a final slash, where API Management has a domain of your own; empty for its usual address.')
 param publicBaseUrl string = ''
 
@@ -182,6 +188,7 @@ module monitoring 'modules/monitoring.bicep' = {
     logAnalyticsName: empty(logAnalyticsName) ? 'log-${token}' : logAnalyticsName
     applicationInsightsName: empty(applicationInsightsName) ? 'appi-${token}' : applicationInsightsName
     disableLocalAuth: disableLocalAuth
+    dailyGigabytes: dailyTelemetryGigabytes
   }
 }
 
@@ -338,6 +345,7 @@ module oauthFn 'modules/oauth-fn.bicep' = {
     packageContainer: packageContainer
     keyVaultUri: keyVault.outputs.uri
     applicationInsightsConnectionString: monitoring.outputs.connectionString
+    traceRatio: traceRatio
     subnetId: vnetEnabled ? network!.outputs.oauthSubnetId : ''
     maximumInstanceCount: maximumInstanceCount
     requestsPerInstance: oauthRequestsPerInstance
@@ -369,6 +377,7 @@ module mcpFn 'modules/mcp-fn.bicep' = {
     packageContainer: packageContainer
     keyVaultUri: keyVault.outputs.uri
     applicationInsightsConnectionString: monitoring.outputs.connectionString
+    traceRatio: traceRatio
     subnetId: vnetEnabled ? network!.outputs.mcpSubnetId : ''
     maximumInstanceCount: maximumInstanceCount
     requestsPerInstance: mcpRequestsPerInstance

@@ -15,6 +15,9 @@ param applicationInsightsName string
 @description('Whether telemetry is taken from managed identities alone, and not from whoever knows the connection string.')
 param disableLocalAuth bool
 
+@description('Gigabytes of telemetry that are kept in a day, also parts of one; -1 for any number. Text, since Bicep has no number with a fraction.')
+param dailyGigabytes string
+
 resource logAnalytics 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
   name: logAnalyticsName
   location: location
@@ -24,6 +27,9 @@ resource logAnalytics 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
       name: 'PerGB2018'
     }
     retentionInDays: 30
+    workspaceCapping: {
+      dailyQuotaGb: json(dailyGigabytes)
+    }
     features: {
       disableLocalAuth: disableLocalAuth
     }

@@ -2,7 +2,7 @@
 
 use crate::mistakes::Mistake;
 
-pub(crate) const MISTAKES: [Mistake; 2] = [
+pub(crate) const MISTAKES: [Mistake; 4] = [
     // What is kept.
     (
         "host.json",
@@ -15,5 +15,17 @@ pub(crate) const MISTAKES: [Mistake; 2] = [
         "\"Host.Results\": \"Error\"",
         "\"Host.Results\": \"Information\"",
         "/logging/logLevel/Host.Results must be",
+    ),
+    (
+        "infra/modules/monitoring.bicep",
+        "dailyQuotaGb: json(dailyGigabytes)",
+        "dailyQuotaGb: -1",
+        "workspaceCapping.dailyQuotaGb must be",
+    ),
+    (
+        "infra/modules/function-app.bicep",
+        "union(hostSettings, settings)",
+        "settings",
+        "appSettings properties must be",
     ),
 ];

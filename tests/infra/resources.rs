@@ -43,7 +43,7 @@ const KINDS: [&str; 29] = [
 const NESTED_KINDS: [&str; 1] = ["federatedIdentityCredentials@v1.0"];
 
 /// File, resource, property and what it must be.
-const MUST_BE: [(&str, &str, &str, &str); 28] = [
+const MUST_BE: [(&str, &str, &str, &str); 30] = [
     ("entra-application", "application", "signInAudience", "AzureADMyOrg"),
     (
         "entra-application",
@@ -91,7 +91,14 @@ const MUST_BE: [(&str, &str, &str, &str); 28] = [
     ("key-vault", "vault", "properties.enablePurgeProtection", "true"),
     ("key-vault", "vault", "properties.enableRbacAuthorization", "true"),
     ("key-vault", "vault", "properties.publicNetworkAccess", "isPrivate ? 'Disabled' : 'Enabled'"),
+    ("function-app", "appSettings", "properties", "union(hostSettings, settings)"),
     ("monitoring", "applicationInsights", "properties.DisableLocalAuth", "disableLocalAuth"),
+    (
+        "monitoring",
+        "logAnalytics",
+        "properties.workspaceCapping.dailyQuotaGb",
+        "json(dailyGigabytes)",
+    ),
     ("storage-account", "account", "properties.allowBlobPublicAccess", "false"),
     ("storage-account", "account", "properties.allowSharedKeyAccess", "false"),
     ("storage-account", "account", "properties.minimumTlsVersion", "TLS1_2"),
