@@ -12,6 +12,7 @@ mod mistakes;
 mod mistakes_in_monitoring;
 mod modules;
 mod policies;
+mod queries;
 mod repository;
 mod resources;
 mod routes;
@@ -29,6 +30,7 @@ fn complaints(repository: &Repository) -> Vec<String> {
         grants::complaints,
         modules::complaints,
         policies::complaints,
+        queries::complaints,
         resources::complaints,
         routes::complaints,
         settings::complaints,

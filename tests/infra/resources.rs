@@ -7,7 +7,7 @@ use crate::repository::Repository;
 
 /// Types and API versions that were looked up: stable ones, the newest that the public modules of
 /// Azure use. Another one is looked up before it comes in here.
-const KINDS: [&str; 29] = [
+const KINDS: [&str; 32] = [
     "Microsoft.ApiManagement/service/apis/operations/policies@2024-05-01",
     "Microsoft.ApiManagement/service/apis/operations@2024-05-01",
     "Microsoft.ApiManagement/service/apis/policies@2024-05-01",
@@ -19,7 +19,10 @@ const KINDS: [&str; 29] = [
     "Microsoft.Authorization/roleAssignments@2022-04-01",
     "Microsoft.Graph/applications@v1.0",
     "Microsoft.Graph/servicePrincipals@v1.0",
+    "Microsoft.Insights/actionGroups@2023-01-01",
     "Microsoft.Insights/components@2020-02-02",
+    "Microsoft.Insights/scheduledQueryRules@2023-12-01",
+    "Microsoft.Insights/workbooks@2023-06-01",
     "Microsoft.KeyVault/vaults/secrets@2024-11-01",
     "Microsoft.KeyVault/vaults@2024-11-01",
     "Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30",
