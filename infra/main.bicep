@@ -54,6 +54,33 @@ param apimPublisherEmail string = 'noreply@example.com'
 @maxValue(100)
 param apimSamplingPercentage int = 100
 
+@description('Part of the traces of the apps that is kept, 0 to 1. Metrics, logs and the audit are kept whole.')
+param traceRatio string = '0.05'
+
+@description('Gigabytes of telemetry that are kept in a day, also parts of one; -1 for any number. Beyond it nothing is kept until the next day, the audit included.')
+param dailyTelemetryGigabytes string = '1'
+
+@description('Where alerts are written to; empty for nowhere, and they show in the portal alone.')
+param alertEmail string = ''
+
+@description('Percentage of answers with a 5xx status beyond which an alert is raised: more than an instance that starts or stops causes.')
+@minValue(0)
+@maxValue(99)
+param alertFailurePercent int = 5
+
+@description('Percentage of failed sign-ins beyond which an alert is raised. Users who come too late, go back or may not sign in are many among few; beyond half of all it is no longer they.')
+@minValue(0)
+@maxValue(99)
+param alertSignInFailurePercent int = 50
+
+@description('Milliseconds beyond which an alert is raised, if more than 5 of 100 requests take as long: a cold start of a few seconds is within what a client waits, and many of them are not.')
+@minValue(1)
+param alertLatencyMilliseconds int = 2000
+
+@description('Failed calls to Azure Storage in half an hour beyond which an alert is raised: each is one request that failed, and a few happen to Azure itself.')
+@minValue(0)
+param alertStorageFailures int = 10
+
 @description('The public origin, without a final slash, where API Management has a domain of your own; empty for its usual address.')
 param publicBaseUrl string = ''
 
@@ -182,6 +209,33 @@ module monitoring 'modules/monitoring.bicep' = {
     logAnalyticsName: empty(logAnalyticsName) ? 'log-${token}' : logAnalyticsName
     applicationInsightsName: empty(applicationInsightsName) ? 'appi-${token}' : applicationInsightsName
     disableLocalAuth: disableLocalAuth
+    dailyGigabytes: dailyTelemetryGigabytes
+  }
+}
+
+module workbook 'modules/workbook.bicep' = {
+  name: 'workbook'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    workspaceId: monitoring.outputs.workspaceId
+    applicationInsightsId: monitoring.outputs.applicationInsightsId
+  }
+}
+
+module alerts 'modules/alerts.bicep' = {
+  name: 'alerts'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    workspaceId: monitoring.outputs.workspaceId
+    email: alertEmail
+    failurePercent: alertFailurePercent
+    signInFailurePercent: alertSignInFailurePercent
+    latencyMilliseconds: alertLatencyMilliseconds
+    storageFailures: alertStorageFailures
   }
 }
 
@@ -338,6 +392,7 @@ module oauthFn 'modules/oauth-fn.bicep' = {
     packageContainer: packageContainer
     keyVaultUri: keyVault.outputs.uri
     applicationInsightsConnectionString: monitoring.outputs.connectionString
+    traceRatio: traceRatio
     subnetId: vnetEnabled ? network!.outputs.oauthSubnetId : ''
     maximumInstanceCount: maximumInstanceCount
     requestsPerInstance: oauthRequestsPerInstance
@@ -369,6 +424,7 @@ module mcpFn 'modules/mcp-fn.bicep' = {
     packageContainer: packageContainer
     keyVaultUri: keyVault.outputs.uri
     applicationInsightsConnectionString: monitoring.outputs.connectionString
+    traceRatio: traceRatio
     subnetId: vnetEnabled ? network!.outputs.mcpSubnetId : ''
     maximumInstanceCount: maximumInstanceCount
     requestsPerInstance: mcpRequestsPerInstance

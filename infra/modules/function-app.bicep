@@ -33,6 +33,9 @@ param packageContainer string
 @description('Where telemetry goes.')
 param applicationInsightsConnectionString string
 
+@description('Part of the traces that is kept, 0 to 1.')
+param traceRatio string
+
 @description('Subnet that the app calls from; empty for the internet.')
 param subnetId string
 
@@ -52,6 +55,7 @@ var hostSettings = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   AZURE_CLIENT_ID: identityClientId
+  OTEL_TRACES_SAMPLER_ARG: traceRatio
 }
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {

@@ -39,6 +39,9 @@ param keyVaultUri string
 @description('Where telemetry goes.')
 param applicationInsightsConnectionString string
 
+@description('Part of the traces that is kept, 0 to 1.')
+param traceRatio string
+
 @description('Subnet that it calls from; empty for the internet.')
 param subnetId string
 
@@ -85,6 +88,7 @@ module app 'function-app.bicep' = {
     blobEndpoint: blobEndpoint
     packageContainer: packageContainer
     applicationInsightsConnectionString: applicationInsightsConnectionString
+    traceRatio: traceRatio
     subnetId: subnetId
     maximumInstanceCount: maximumInstanceCount
     requestsPerInstance: requestsPerInstance

@@ -15,6 +15,9 @@ param applicationInsightsName string
 @description('Whether telemetry is taken from managed identities alone, and not from whoever knows the connection string.')
 param disableLocalAuth bool
 
+@description('Gigabytes of telemetry that are kept in a day, also parts of one; -1 for any number. Text, since Bicep has no number with a fraction.')
+param dailyGigabytes string
+
 resource logAnalytics 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
   name: logAnalyticsName
   location: location
@@ -24,6 +27,9 @@ resource logAnalytics 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
       name: 'PerGB2018'
     }
     retentionInDays: 30
+    workspaceCapping: {
+      dailyQuotaGb: json(dailyGigabytes)
+    }
     features: {
       disableLocalAuth: disableLocalAuth
     }
@@ -41,6 +47,12 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
     DisableLocalAuth: disableLocalAuth
   }
 }
+
+@description('Resource id of the Log Analytics workspace.')
+output workspaceId string = logAnalytics.id
+
+@description('Resource id of the Application Insights component.')
+output applicationInsightsId string = applicationInsights.id
 
 @description('Name of the Application Insights component.')
 output applicationInsightsName string = applicationInsights.name

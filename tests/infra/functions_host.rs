@@ -13,6 +13,14 @@ pub(crate) fn complaints(repository: &Repository) -> Vec<String> {
         ("/customHandler/description/defaultExecutablePath", json!("handler")),
         // Without it the answer is buffered, and no event ever comes.
         ("/customHandler/enableProxyingHttpRequest", json!(true)),
+        // What the apps print comes under this category, and all of it is kept.
+        ("/logging/logLevel/Host.Function.Console", json!("Information")),
+        ("/logging/applicationInsights/samplingSettings/excludedTypes", json!("Exception;Trace")),
+        // The rest is what the apps tell themselves; failures alone are the host's to tell.
+        ("/logging/logLevel/default", json!("Warning")),
+        ("/logging/logLevel/Function", json!("Warning")),
+        ("/logging/logLevel/Host.Aggregator", json!("Warning")),
+        ("/logging/logLevel/Host.Results", json!("Error")),
     ] {
         if host.pointer(pointer) != Some(&must) {
             complaints.push(format!("host.json: {pointer} must be {must}"));

@@ -9,8 +9,10 @@ mod functions_host;
 mod grants;
 mod hooks;
 mod mistakes;
+mod mistakes_in_monitoring;
 mod modules;
 mod policies;
+mod queries;
 mod repository;
 mod resources;
 mod routes;
@@ -28,6 +30,7 @@ fn complaints(repository: &Repository) -> Vec<String> {
         grants::complaints,
         modules::complaints,
         policies::complaints,
+        queries::complaints,
         resources::complaints,
         routes::complaints,
         settings::complaints,

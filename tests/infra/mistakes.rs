@@ -1,10 +1,13 @@
 //! That each check notices the mistakes that it is there for.
 
 use crate::complaints;
+use crate::mistakes_in_monitoring;
 use crate::repository::Repository;
 
 /// File, what stands there, the mistake in its place, and words of the complaint.
-const MISTAKES: [(&str, &str, &str, &str); 53] = [
+pub(crate) type Mistake = (&'static str, &'static str, &'static str, &'static str);
+
+const MISTAKES: [Mistake; 53] = [
     // The files of the Functions host.
     (
         "http/function.json",
@@ -282,7 +285,7 @@ const MISTAKES: [(&str, &str, &str, &str); 53] = [
 #[test]
 fn each_mistake_is_noticed() {
     let repository = Repository::read();
-    for (file, from, to, words) in MISTAKES {
+    for (file, from, to, words) in MISTAKES.into_iter().chain(mistakes_in_monitoring::MISTAKES) {
         let mistaken = repository.with(file, from, to);
 
         let complaints = complaints(&mistaken);

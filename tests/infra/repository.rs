@@ -11,10 +11,11 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub(crate) struct Repository(BTreeMap<String, String>);
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     ".github/workflows/azure-dev.yml",
     "azure.yaml",
     "docs/deploy.md",
+    "docs/observe.md",
     "docs/settings.md",
     "host.json",
     "http/function.json",

@@ -7,7 +7,7 @@ use crate::repository::Repository;
 
 /// Types and API versions that were looked up: stable ones, the newest that the public modules of
 /// Azure use. Another one is looked up before it comes in here.
-const KINDS: [&str; 29] = [
+const KINDS: [&str; 32] = [
     "Microsoft.ApiManagement/service/apis/operations/policies@2024-05-01",
     "Microsoft.ApiManagement/service/apis/operations@2024-05-01",
     "Microsoft.ApiManagement/service/apis/policies@2024-05-01",
@@ -19,7 +19,10 @@ const KINDS: [&str; 29] = [
     "Microsoft.Authorization/roleAssignments@2022-04-01",
     "Microsoft.Graph/applications@v1.0",
     "Microsoft.Graph/servicePrincipals@v1.0",
+    "Microsoft.Insights/actionGroups@2023-01-01",
     "Microsoft.Insights/components@2020-02-02",
+    "Microsoft.Insights/scheduledQueryRules@2023-12-01",
+    "Microsoft.Insights/workbooks@2023-06-01",
     "Microsoft.KeyVault/vaults/secrets@2024-11-01",
     "Microsoft.KeyVault/vaults@2024-11-01",
     "Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30",
@@ -43,7 +46,7 @@ const KINDS: [&str; 29] = [
 const NESTED_KINDS: [&str; 1] = ["federatedIdentityCredentials@v1.0"];
 
 /// File, resource, property and what it must be.
-const MUST_BE: [(&str, &str, &str, &str); 28] = [
+const MUST_BE: [(&str, &str, &str, &str); 30] = [
     ("entra-application", "application", "signInAudience", "AzureADMyOrg"),
     (
         "entra-application",
@@ -91,7 +94,14 @@ const MUST_BE: [(&str, &str, &str, &str); 28] = [
     ("key-vault", "vault", "properties.enablePurgeProtection", "true"),
     ("key-vault", "vault", "properties.enableRbacAuthorization", "true"),
     ("key-vault", "vault", "properties.publicNetworkAccess", "isPrivate ? 'Disabled' : 'Enabled'"),
+    ("function-app", "appSettings", "properties", "union(hostSettings, settings)"),
     ("monitoring", "applicationInsights", "properties.DisableLocalAuth", "disableLocalAuth"),
+    (
+        "monitoring",
+        "logAnalytics",
+        "properties.workspaceCapping.dailyQuotaGb",
+        "json(dailyGigabytes)",
+    ),
     ("storage-account", "account", "properties.allowBlobPublicAccess", "false"),
     ("storage-account", "account", "properties.allowSharedKeyAccess", "false"),
     ("storage-account", "account", "properties.minimumTlsVersion", "TLS1_2"),
