@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use oauth_fn::audit::EVENTS;
+use shared::telemetry::metrics::{Documented, METRICS};
 
 use crate::bicep::{Bicep, Value};
 use crate::repository::Repository;
@@ -15,42 +16,6 @@ const GUIDE: &str = "docs/observe.md";
 
 /// The names that the apps give themselves in telemetry.
 const APPS: [&str; 2] = ["mcp-fn", "oauth-fn"];
-
-/// A metric by its name, with its unit and its attributes.
-type Metric = (&'static str, &'static str, &'static [&'static str]);
-
-/// What the apps measure.
-const METRICS: &[Metric] = &[
-    (
-        "http.server.request.duration",
-        "s",
-        &[
-            "error.type",
-            "http.request.method",
-            "http.response.status_code",
-            "http.route",
-            "url.scheme",
-        ],
-    ),
-    ("mcp.server.operation.duration", "s", &["error.type", "gen_ai.tool.name", "mcp.method.name"]),
-    ("oauth.events", "{event}", &["oauth.event", "oauth.kind", "oauth.limit", "oauth.reason"]),
-    ("oauth.session.validations", "{validation}", &["error.type", "oauth.session.source"]),
-    ("mcp.streams", "{stream}", &[]),
-    ("mcp.relay.duration", "s", &[]),
-    (
-        "db.client.operation.duration",
-        "s",
-        &["db.namespace", "db.operation.name", "db.system.name", "error.type"],
-    ),
-    (
-        "http.client.request.duration",
-        "s",
-        &["error.type", "http.request.method", "http.response.status_code", "server.address"],
-    ),
-];
-
-/// What is counted beside the events of the audit, until the audit tells of it too.
-const FURTHER_EVENTS: [&str; 1] = ["authorization_requested"];
 
 /// Values of attributes that queries look for.
 const VALUES: [&str; 7] =
@@ -72,9 +37,6 @@ pub(crate) fn complaints(repository: &Repository) -> Vec<String> {
         let says = query.unexplained().chain(query.attributes()).chain(query.words(repository));
         complaints.extend(says.chain(query.fields()).map(|says| format!("{path}: {says}")));
     }
-    let told =
-        FURTHER_EVENTS.iter().filter(|event| EVENTS.iter().any(|(name, _, _)| name == *event));
-    complaints.extend(told.map(|event| format!("FURTHER_EVENTS: the audit tells of {event} now")));
     complaints.extend(inline(repository));
     complaints.extend(views(repository));
     complaints.extend(alerts(repository));
@@ -126,8 +88,8 @@ impl<'a> Query<'a> {
         (!explained).then(|| "the first line must say what it shows".to_owned()).into_iter()
     }
 
-    fn metrics(&self) -> Vec<&'static Metric> {
-        let named = |metric: &&Metric| self.quoted.iter().any(|(_, text)| *text == metric.0);
+    fn metrics(&self) -> Vec<&'static Documented> {
+        let named = |metric: &&Documented| self.quoted.iter().any(|(_, text)| *text == metric.0);
         METRICS.iter().filter(named).collect()
     }
 
@@ -167,7 +129,6 @@ impl<'a> Query<'a> {
         let unknown = texts.filter(move |(_, text)| {
             let metric = METRICS.iter().any(|(name, _, _)| name == text);
             let event = EVENTS.iter().any(|(name, _, _)| name == text);
-            let event = event || FURTHER_EVENTS.contains(text);
             let route = routes.iter().any(|paths| paths.get(text).is_some());
             let ours = APPS.contains(text) || VALUES.contains(text) || IN_LINES.contains(text);
             !(metric || event || route || ours || OF_AZURE.contains(text))

@@ -12,7 +12,7 @@ use crate::repository::Repository;
 const HOST: &str = "infra/modules/function-app.bicep";
 
 /// What the platform itself reads or sets.
-const OF_THE_PLATFORM: [&str; 9] = [
+const OF_THE_PLATFORM: [&str; 8] = [
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
     "APPLICATIONINSIGHTS_CONNECTION_STRING",
     "AzureWebJobsStorage__accountName",
@@ -21,7 +21,6 @@ const OF_THE_PLATFORM: [&str; 9] = [
     "FUNCTIONS_CUSTOMHANDLER_PORT",
     "IDENTITY_ENDPOINT",
     "IDENTITY_HEADER",
-    "OTEL_TRACES_SAMPLER_ARG",
 ];
 
 /// What an expression of Bicep may come to in Azure.
