@@ -5,6 +5,7 @@ mod audit;
 mod documents;
 mod doors;
 mod manifests;
+mod metrics;
 mod routes;
 mod rules;
 mod secrets;
