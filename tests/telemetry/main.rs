@@ -116,10 +116,11 @@ async fn what_was_asked_three_seconds_before_a_kill_without_warning_has_arrived(
     assert_eq!((span.service.as_str(), span.name.as_str()), ("mcp-fn", "POST /mcp"));
 }
 
-/// Sends what this process tells to `receiver`: the gateway, and on the local system all.
+/// Sends what this process tells to `receiver`: the gateway, and on the local system all. The log is
+/// that of deployed apps, as its filter decides which spans there are.
 fn send_to(receiver: &Receiver) {
     let nothing = tracing_subscriber::fmt::layer().with_writer(std::io::sink);
-    telemetry::log_through(nothing, &[("RUST_LOG", "off")], "off");
+    telemetry::log_through(nothing, &[("RUST_LOG", "info")], "off");
     let config = TelemetryConfig {
         sampling: Sampling::ALL,
         otlp: Some(Url::parse(&receiver.endpoint).unwrap()),
