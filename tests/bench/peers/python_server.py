@@ -17,7 +17,7 @@ def hello_mcp() -> str:
 
 
 if transport == "sse":
-    app = server.sse_app(sse_path="/mcp/sse", message_path="/mcp/message")
+    app = server.sse_app(sse_path="/mcp/sse", message_path="/mcp/message/")
 else:
     app = server.streamable_http_app(stateless_http=True, json_response=True)
 

@@ -1,5 +1,5 @@
 //! A connection to a server, kept alive: as little of an HTTP client as can be, so that what is
-//! measured is the server. It understands answers that have a length, and streams of events.
+//! measured is the server.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -49,19 +49,9 @@ impl Connection {
         self.stream.write_all(request).await.map_err(|error| error.to_string())
     }
 
-    /// Reads an answer that has a length.
+    /// Reads an answer to its end.
     pub(crate) async fn answer(&mut self) -> Result<Answer<'_>, String> {
-        self.forget_taken();
-        let (status, head, length) = loop {
-            if let Some(head) = parse_head(&self.buffer)? {
-                break head;
-            }
-            self.read_more().await?;
-        };
-        let length = length.ok_or("an answer without a length")?;
-        while self.buffer.len() < head + length {
-            self.read_more().await?;
-        }
+        let (status, head, length) = in_time(self.read_answer()).await?;
         self.taken = head + length;
         let (head, rest) = self.buffer.split_at(head);
         Ok(Answer { status, head, body: rest.get(..length).unwrap_or_default() })
@@ -73,10 +63,33 @@ impl Connection {
         found: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<T, String> {
         self.forget_taken();
+        let reading = async {
+            loop {
+                if let Some(found) = found(&self.buffer) {
+                    return Ok(found);
+                }
+                self.read_more().await?;
+            }
+        };
+        let found = in_time(reading).await?;
+        self.taken = self.buffer.len();
+        Ok(found)
+    }
+
+    /// Status, length of the head, length of the body.
+    async fn read_answer(&mut self) -> Result<(u16, usize, usize), String> {
+        self.forget_taken();
+        let (status, head, length) = loop {
+            if let Some(head) = parse_head(&self.buffer)? {
+                break head;
+            }
+            self.read_more().await?;
+        };
         loop {
-            if let Some(found) = found(&self.buffer) {
-                self.taken = self.buffer.len();
-                return Ok(found);
+            let body = self.buffer.get(head..).unwrap_or_default();
+            let length = length.or_else(|| length_of_chunks(body));
+            if let Some(length) = length.filter(|length| *length <= body.len()) {
+                return Ok((status, head, length));
             }
             self.read_more().await?;
         }
@@ -88,13 +101,16 @@ impl Connection {
     }
 
     async fn read_more(&mut self) -> Result<(), String> {
-        let read = timeout(PATIENCE, self.stream.read_buf(&mut self.buffer)).await;
-        match read.map_err(|_| "no answer in time")? {
+        match self.stream.read_buf(&mut self.buffer).await {
             Ok(0) => Err("the connection was closed".to_owned()),
             Ok(_) => Ok(()),
             Err(error) => Err(error.to_string()),
         }
     }
+}
+
+async fn in_time<T>(reading: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    timeout(PATIENCE, reading).await.map_err(|_| "no answer in time")?
 }
 
 impl Answer<'_> {
@@ -113,6 +129,11 @@ impl Answer<'_> {
     }
 }
 
+/// How long a body is that comes in chunks, once the last one is there. Nobody takes them apart.
+fn length_of_chunks(body: &[u8]) -> Option<usize> {
+    body.ends_with(b"\r\n0\r\n\r\n").then_some(body.len())
+}
+
 /// The status, where the body begins, and how long it is, if the head is there as a whole.
 fn parse_head(bytes: &[u8]) -> Result<Option<(u16, usize, Option<usize>)>, String> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
@@ -121,7 +142,8 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(u16, usize, Option<usize>)>, Strin
     let (httparse::Status::Complete(head), Some(status)) = (parsed, answer.code) else {
         return Ok(None);
     };
-    let length = answer.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let length =
+        answer.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
     let length = length.and_then(|header| std::str::from_utf8(header.value).ok()?.parse().ok());
     Ok(Some((status, head, length)))
 }

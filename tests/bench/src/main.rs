@@ -74,7 +74,7 @@ impl Extent {
     };
     const QUICK: Self = Self {
         rounds: 1,
-        span: Span { warm_up: Duration::from_millis(200), measured: Duration::from_millis(500) },
+        span: Span { warm_up: Duration::from_millis(500), measured: Duration::from_secs(1) },
         starts: 3,
         streams: &[1_000],
         events: Duration::from_secs(1),
@@ -122,7 +122,7 @@ async fn requests(servers: &[Server], extent: Extent) -> Vec<Requests> {
     for server in servers {
         note(&format!("{} starts and warms up", server.name));
         running.push(server.start(SERVER_CORE).await);
-        let warm_up = Span { warm_up: server.warm_up, measured: Duration::from_millis(100) };
+        let warm_up = Span { warm_up: server.warm_up, ..extent.span };
         load(&running[running.len() - 1], 64, warm_up).await;
     }
     let new = |server: &Server| Requests { server: server.name, rounds: Default::default() };
@@ -141,7 +141,8 @@ async fn requests(servers: &[Server], extent: Extent) -> Vec<Requests> {
 async fn starts(servers: &[Server], extent: Extent) -> Vec<Starts> {
     const REST: Duration = Duration::from_secs(2);
     note("cold starts");
-    let new = |server: &Server| Starts { server: server.name, times: Vec::new(), memory_at_rest: 0 };
+    let new =
+        |server: &Server| Starts { server: server.name, times: Vec::new(), memory_at_rest: 0 };
     let mut starts: Vec<Starts> = servers.iter().map(new).collect();
     for _ in 0..extent.starts {
         for (server, starts) in servers.iter().zip(&mut starts) {

@@ -60,7 +60,8 @@ impl Process {
             .stdout(file.try_clone().unwrap())
             .stderr(file)
             .spawn();
-        let child = child.unwrap_or_else(|error| panic!("{} does not start: {error}", program.name));
+        let child =
+            child.unwrap_or_else(|error| panic!("{} does not start: {error}", program.name));
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Self { child, log, name: program.name.clone(), address, began }
     }

@@ -1,5 +1,6 @@
 //! The MCP servers that are measured: how each is started, and what it must answer.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -131,7 +132,10 @@ impl Server {
             Tokens::Known(_) => {}
         }
         let (name, file) = (self.name.to_owned(), self.file.clone());
-        Process::start(&Program { name, file, arguments, settings: self.settings.clone(), core }, port)
+        Process::start(
+            &Program { name, file, arguments, settings: self.settings.clone(), core },
+            port,
+        )
     }
 
     fn tokens_told(&self) -> Vec<String> {
@@ -147,9 +151,8 @@ impl Running {
     /// A call of `hello_mcp`.
     pub(crate) fn request(&self) -> Vec<u8> {
         let call = json!({ "name": "hello_mcp", "arguments": {} });
-        post("/mcp", &self.tokens[0], &message(Some(1), "tools/call", &call))
+        post(self.process.address, "/mcp", &self.tokens[0], &message(Some(1), "tools/call", &call))
     }
-
 }
 
 /// A message of JSON-RPC.
@@ -161,10 +164,10 @@ pub(crate) fn message(id: Option<u64>, method: &str, params: &Value) -> String {
     message.to_string()
 }
 
-/// A request that posts `message`.
-pub(crate) fn post(path: &str, token: &str, message: &str) -> Vec<u8> {
+/// A request that posts `message` to `path` at `host`.
+pub(crate) fn post(host: SocketAddr, path: &str, token: &str, message: &str) -> Vec<u8> {
     format!(
-        "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\n\
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\n\
          accept: application/json, text/event-stream\r\ncontent-type: application/json\r\n\
          mcp-protocol-version: 2025-11-25\r\ncontent-length: {}\r\n\r\n{message}",
         message.len()

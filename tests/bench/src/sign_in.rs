@@ -190,8 +190,7 @@ impl User {
 
     async fn send(&mut self, path: &str, request: String) -> Reply {
         let is_upstream = path.starts_with("/dev-idp/");
-        let connection =
-            if is_upstream { &mut self.identity_provider } else { &mut self.oauth_fn };
+        let connection = if is_upstream { &mut self.identity_provider } else { &mut self.oauth_fn };
         let answer = connection.exchange(request.as_bytes()).await.unwrap();
         for cookie in answer.headers("set-cookie") {
             let (pair, _attributes) = cookie.split_once(';').unwrap();

@@ -1,5 +1,6 @@
 //! Streams of HTTP+SSE: what each one that is held open costs in memory, and how long an event takes.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
@@ -88,13 +89,17 @@ async fn start(server: &Server) -> Running {
 async fn open(server: &Running, index: usize) -> (Connection, String) {
     let token = &server.tokens[index / STREAMS_OF_ONE % server.tokens.len()];
     let request = format!(
-        "GET /mcp/sse HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\n\
-         accept: text/event-stream\r\n\r\n"
+        "GET /mcp/sse HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n\
+         accept: text/event-stream\r\n\r\n",
+        server.process.address
     );
     let mut connection = Connection::open(server.process.address).await.unwrap();
     connection.send(request.as_bytes()).await.unwrap();
     let endpoint = connection.until(endpoint_in).await;
-    (connection, endpoint.unwrap_or_else(|bad| panic!("{}, stream {index}: {bad}", server.name)))
+    let endpoint = endpoint.unwrap_or_else(|bad| panic!("{}, stream {index}: {bad}", server.name));
+    // It may be relative to the address of the stream.
+    let path = if endpoint.starts_with('/') { endpoint } else { format!("/mcp/{endpoint}") };
+    (connection, path)
 }
 
 fn endpoint_in(bytes: &[u8]) -> Option<String> {
@@ -110,6 +115,7 @@ fn endpoint_in(bytes: &[u8]) -> Option<String> {
 struct Caller {
     stream: Connection,
     messages: Connection,
+    host: SocketAddr,
     endpoint: String,
     token: String,
 }
@@ -117,11 +123,13 @@ struct Caller {
 impl Caller {
     async fn open(server: &Running, index: usize) -> Self {
         let (stream, endpoint) = open(server, index).await;
-        let messages = Connection::open(server.process.address).await.unwrap();
-        let mut caller = Self { stream, messages, endpoint, token: server.tokens[0].clone() };
+        let host = server.process.address;
+        let messages = Connection::open(host).await.unwrap();
+        let token = server.tokens[0].clone();
+        let mut caller = Self { stream, messages, host, endpoint, token };
         let client = json!({ "name": "bench", "version": "1" });
         let hello = json!({
-            "protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": client
+            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client
         });
         caller.ask(0, "initialize", &hello, "serverInfo").await;
         caller.tell(&message(None, "notifications/initialized", &json!({}))).await;
@@ -154,12 +162,14 @@ impl Caller {
             let is_whole = text.contains(expected) && text.ends_with('\n');
             (is_whole && ends.iter().any(|end| text.contains(end))).then_some(())
         };
-        self.stream.until(answered).await.unwrap();
-        self.accepted().await;
+        let (event, accepted) = tokio::join!(self.stream.until(answered), self.messages.answer());
+        let accepted = accepted.unwrap();
+        assert_eq!(accepted.status, 202, "{}", accepted.text());
+        event.unwrap();
     }
 
     async fn tell(&mut self, message: &str) {
-        let request = post(&self.endpoint, &self.token, message);
+        let request = post(self.host, &self.endpoint, &self.token, message);
         self.messages.send(&request).await.unwrap();
     }
 

@@ -168,8 +168,15 @@ async fn local_system(file: &Path) -> System {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
     let listen = address.to_string();
     let flags = [
-        "--memory", "--sign-in-as", "alice", "--requests-per-minute", "0",
-        "--client-metadata-hosts", "off", "--listen", &listen,
+        "--memory",
+        "--sign-in-as",
+        "alice",
+        "--requests-per-minute",
+        "0",
+        "--client-metadata-hosts",
+        "off",
+        "--listen",
+        &listen,
     ];
     let program = Program {
         name: name.to_owned(),

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::figures::{CONNECTIONS, Compared, Figures, Requests, SigningIn, Starts, Streams, median};
+use crate::figures::{
+    CONNECTIONS, Compared, Figures, Requests, SigningIn, Starts, Streams, median,
+};
 use crate::load::Load;
 
 /// All tables.
@@ -28,7 +30,8 @@ fn requests(servers: &[Requests]) -> String {
             let cells = indices.map(|index| cell(server.compared(&servers[0], index, figure)));
             cells.collect::<Vec<_>>().join(" | ")
         };
-        let (processor, rate) = (cells(|load| load.processor), cells(|load| load.requests_per_second));
+        let (processor, rate) =
+            (cells(|load| load.processor), cells(|load| load.requests_per_second));
         writeln!(table, "| {} | {processor} | {rate} |", server.server).unwrap();
     }
     table
@@ -52,9 +55,7 @@ fn latencies(servers: &[Requests]) -> String {
 }
 
 fn starts(servers: &[Starts]) -> String {
-    let mut table = String::from(
-        "| | cold start, ms | at rest, MB |\n| --- | ---: | ---: |\n",
-    );
+    let mut table = String::from("| | cold start, ms | at rest, MB |\n| --- | ---: | ---: |\n");
     for server in servers {
         let (time, bare_time) = (server.milliseconds(), servers[0].milliseconds());
         let (memory, bare_memory) = (server.megabytes(), servers[0].megabytes());
@@ -78,7 +79,8 @@ fn streams(servers: &[Streams]) -> String {
             let ratio = held.kilobytes / bare.kilobytes;
             format!(" {} |", cell(Compared { figure: held.kilobytes, ratio }))
         });
-        let events = server.events.map(|events| (number(events.median), number(events.percentile_99)));
+        let events =
+            server.events.map(|events| (number(events.median), number(events.percentile_99)));
         let (median, tail) = events.unwrap_or_else(|| ("".to_owned(), "".to_owned()));
         let cells = cells.collect::<String>();
         writeln!(table, "| {} |{cells} {median} | {tail} |", server.server).unwrap();
@@ -93,12 +95,19 @@ fn sign_ins(systems: &[SigningIn]) -> String {
     );
     for system in systems {
         let rate = median(system.rounds.iter().map(|round| round.per_second));
-        let processor = |index: usize| median(system.rounds.iter().map(|round| round.processor[index]));
+        let processor =
+            |index: usize| median(system.rounds.iter().map(|round| round.processor[index]));
         let named = system.processes.iter().enumerate();
         let named = named.map(|(index, name)| format!("{name} {}", number(processor(index))));
         let (named, per_core) = (named.collect::<Vec<_>>().join(", "), 1e6 / processor(0));
-        writeln!(table, "| {} | {} | {named} | {} |", system.system, number(rate), number(per_core))
-            .unwrap();
+        writeln!(
+            table,
+            "| {} | {} | {named} | {} |",
+            system.system,
+            number(rate),
+            number(per_core)
+        )
+        .unwrap();
     }
     table
 }
