@@ -1,5 +1,6 @@
 //! What we own of a request, alone: nanoseconds for tokens, rows, sessions, redirects, forms and
-//! registrations. `cargo bench -p bench` runs it.
+//! registrations. `cargo bench -p bench --bench hot` runs it.
+#![expect(clippy::unwrap_used, reason = "a benchmark stops at the first surprise")]
 
 use std::hint::black_box;
 use std::sync::Arc;

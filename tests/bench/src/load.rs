@@ -52,7 +52,7 @@ pub(crate) async fn load(server: &Running, connections: usize, span: Span) -> Lo
         let (began, processor) = (Instant::now(), server.process.processor_time());
         shared.borrow_mut().is_measuring = true;
         sleep(span.measured).await;
-        let processor = server.process.processor_time() - processor;
+        let processor = server.process.processor_time().saturating_sub(processor);
         let time = began.elapsed();
         shared.borrow_mut().is_over = true;
         while let Some(ended) = callers.join_next().await {

@@ -2,10 +2,11 @@
 //! installs what this needs, and runs it.
 #![expect(
     clippy::cast_precision_loss,
+    clippy::future_not_send,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a benchmark stops at the first surprise, and rounds"
+    reason = "a benchmark stops at the first surprise, rounds, and has one thread"
 )]
 
 mod connection;

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::figures::Figures;
+use crate::figures::{Figures, Starts};
 use crate::table::number;
 
 /// Where the bars of the first panel begin.
@@ -70,12 +70,12 @@ fn panels(figures: &Figures) -> [Panel; 3] {
         Panel {
             title: "cold start",
             unit: "ms",
-            figures: starts.iter().map(|start| start.milliseconds()).collect(),
+            figures: starts.iter().map(Starts::milliseconds).collect(),
         },
         Panel {
             title: "memory at rest",
             unit: "MB",
-            figures: starts.iter().map(|start| start.megabytes()).collect(),
+            figures: starts.iter().map(Starts::megabytes).collect(),
         },
     ]
 }

@@ -12,7 +12,7 @@ use crate::connection::Connection;
 use crate::logs;
 
 /// How long a server may take to come up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The pause between two looks whether it is there.
 const PAUSE: Duration = Duration::from_micros(200);
@@ -73,9 +73,8 @@ impl Process {
                 return found;
             }
             let ended = self.child.try_wait().unwrap().is_some();
-            if ended || self.began.elapsed() > PATIENCE {
-                panic!("{} does not come up:\n{}", self.name, self.printed());
-            }
+            let waiting = !ended && self.began.elapsed() < PATIENCE;
+            assert!(waiting, "{} does not come up:\n{}", self.name, self.printed());
             sleep(PAUSE).await;
         }
     }

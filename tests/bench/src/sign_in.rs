@@ -69,7 +69,7 @@ pub(crate) async fn sign_ins(
         sleep(time).await;
         let (time, done) = (began.elapsed(), f64::from(*done.borrow() - done_before));
         let after = processes.iter().map(|process| process.processor_time());
-        let taken = after.zip(before).map(|(after, before)| after - before);
+        let taken = after.zip(before).map(|(after, before)| after.saturating_sub(before));
         *is_over.borrow_mut() = true;
         let processor = taken.map(|taken| taken.as_secs_f64() * 1e6 / done).collect();
         users.join_all().await;

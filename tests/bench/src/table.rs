@@ -68,7 +68,8 @@ fn starts(servers: &[Starts]) -> String {
 
 fn streams(servers: &[Streams]) -> String {
     let numbers = servers[0].held.iter().map(|held| held.streams);
-    let columns = numbers.map(|number| format!(" kB a stream of {number} |")).collect::<String>();
+    let columns = numbers.map(|streams| format!(" kB a stream of {} |", number(streams as f64)));
+    let columns = columns.collect::<String>();
     let dashes = " ---: |".repeat(servers[0].held.len());
     let mut table = format!(
         "| HTTP+SSE |{columns} message to event at 16 streams, p50, ms | p99, ms |\n\
@@ -81,7 +82,7 @@ fn streams(servers: &[Streams]) -> String {
         });
         let events =
             server.events.map(|events| (number(events.median), number(events.percentile_99)));
-        let (median, tail) = events.unwrap_or_else(|| ("".to_owned(), "".to_owned()));
+        let (median, tail) = events.unwrap_or_default();
         let cells = cells.collect::<String>();
         writeln!(table, "| {} |{cells} {median} | {tail} |", server.server).unwrap();
     }
