@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::{JoinError, JoinSet, LocalSet};
 use tokio::time::sleep;
 
 use crate::connection::Connection;
@@ -52,17 +52,27 @@ pub(crate) async fn load(server: &Running, connections: usize, span: Span) -> Lo
         let (began, processor) = (Instant::now(), server.process.processor_time());
         shared.borrow_mut().is_measuring = true;
         sleep(span.measured).await;
+        // A slow one on a busy machine gets as long as it takes; a dead one fails its callers.
+        while shared.borrow().times.is_empty() && !callers.is_empty() {
+            sleep(span.measured).await;
+            callers.try_join_next().into_iter().for_each(|ended| finish(server, ended));
+        }
         let processor = server.process.processor_time().saturating_sub(processor);
         let time = began.elapsed();
         shared.borrow_mut().is_over = true;
         while let Some(ended) = callers.join_next().await {
-            ended.unwrap().unwrap_or_else(|bad| panic!("{}: {bad}", server.name));
+            finish(server, ended);
         }
         (processor, time)
     });
     let (processor, time) = measured.await;
     let times = std::mem::take(&mut shared.borrow_mut().times);
     Load::new(times, processor, time)
+}
+
+/// Ends the run if a caller got a bad answer.
+fn finish(server: &Running, ended: Result<Result<(), String>, JoinError>) {
+    ended.unwrap().unwrap_or_else(|bad| panic!("{}: {bad}", server.name));
 }
 
 impl Load {
