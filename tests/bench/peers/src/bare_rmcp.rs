@@ -11,12 +11,16 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::AUTHORIZATION;
+use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 use tokio::net::TcpListener;
 
-struct Greeter;
+/// It keeps its tools, which the library would list anew for each request otherwise.
+struct Greeter {
+    tools: ToolRouter<Self>,
+}
 
 #[tool_router]
 impl Greeter {
@@ -26,7 +30,7 @@ impl Greeter {
     }
 }
 
-#[tool_handler(name = "bare-rmcp")]
+#[tool_handler(name = "bare-rmcp", router = self.tools)]
 impl ServerHandler for Greeter {}
 
 #[tokio::main]
@@ -37,7 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true);
-    let greeter = Arc::new(Greeter);
+    let greeter = Arc::new(Greeter { tools: Greeter::tool_router() });
     let service = StreamableHttpService::new(
         move || Ok(Arc::clone(&greeter)),
         Arc::new(NeverSessionManager::default()),
