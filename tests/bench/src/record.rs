@@ -42,10 +42,14 @@ pub(crate) fn machine(busy_before: &str, quick: bool) -> String {
     let processors = fs::read_to_string("/proc/cpuinfo").unwrap();
     let models = processors.lines().filter_map(|line| line.strip_prefix("model name"));
     let models: Vec<&str> = models.map(|rest| rest.trim_start_matches(['\t', ' ', ':'])).collect();
-    let command = if quick { "tests/bench/run --quick" } else { "tests/bench/run" };
+    let command = if quick {
+        "tests/bench/run --quick` (one round, and one second to warm up: no more than a hint)"
+    } else {
+        "tests/bench/run`"
+    };
     let system = fs::read_to_string(Path::new("/proc/sys/kernel/osrelease")).unwrap();
     format!(
-        "`{command}` on {}, {} cores of {}, Linux {}; load average {busy_before} before and {} \
+        "`{command} on {}, {} cores of {}, Linux {}; load average {busy_before} before and {} \
          after it. In parentheses: how many times the figure of bare axum.",
         SystemClock.now().to_date(),
         models.len(),
