@@ -103,7 +103,7 @@ async fn main() {
     let storage = Storage::at(&flags.tables, &flags.blobs);
     let busy_before = record::load_average();
 
-    let servers = systems::servers(&storage, extent.warm_up).await;
+    let servers = systems::servers(&storage, systems::collector().await, extent.warm_up).await;
     let figures = Figures {
         requests: requests(&servers, extent).await,
         starts: starts(&servers, extent).await,

@@ -80,6 +80,11 @@ impl Server {
         Self { settings, tokens: Tokens::Known(tokens), ..Self::peer(name, file, &[]) }
     }
 
+    /// The same with these settings.
+    pub(crate) fn told(self, settings: Vec<(String, String)>) -> Self {
+        Self { settings, ..self }
+    }
+
     /// The same, with time to compile what it runs.
     pub(crate) fn warmed_up_for(self, warm_up: Duration) -> Self {
         Self { warm_up, ..self }

@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::Bytes;
 use bench::signed_in::sign_in;
 use local::identity_provider::{CLIENT_ID, IdentityProvider, TENANT};
 use secrecy::ExposeSecret;
@@ -12,6 +14,7 @@ use shared::base_url::PublicBaseUrl;
 use shared::config::Settings;
 use shared::seal::KeyRing;
 use shared::storage::AzureTables;
+use tokio::net::TcpListener;
 use url::Url;
 
 use crate::process::{OTHER_CORE, Process, Program, SERVER_CORE, free_port};
@@ -52,12 +55,17 @@ impl Storage {
 }
 
 /// The servers that requests are measured on; the first one is what all are compared with.
-pub(crate) async fn servers(storage: &Storage, warm_up: Duration) -> Vec<Server> {
+pub(crate) async fn servers(
+    storage: &Storage,
+    collector: SocketAddr,
+    warm_up: Duration,
+) -> Vec<Server> {
     let release = Path::new(RELEASE);
     let typescript = [&format!("{SCRIPTS}/typescript.mjs")[..]];
     vec![
         bare_axum(),
         in_memory(),
+        observed(collector),
         deployed(storage).await,
         Server::peer("rmcp, bare", &release.join("bare-rmcp"), &[]),
         Server::peer("TypeScript SDK 2", Path::new(NODE), &typescript).warmed_up_for(warm_up),
@@ -84,6 +92,23 @@ fn bare_axum() -> Server {
 
 fn in_memory() -> Server {
     Server::in_memory("mcp-fn, in memory", &Path::new(RELEASE).join("bench-mcp-fn"))
+}
+
+/// The same, which sends spans and metrics to `collector`, as many as deployed apps do.
+fn observed(collector: SocketAddr) -> Server {
+    let endpoint = format!("http://{collector}");
+    let settings = settings(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]);
+    let file = Path::new(RELEASE).join("bench-mcp-fn");
+    Server::in_memory("mcp-fn, with telemetry", &file).told(settings)
+}
+
+/// A collector of OTLP that takes everything and keeps nothing.
+pub(crate) async fn collector() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = Router::new().fallback(async |_: Bytes| ());
+    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    address
 }
 
 /// The package of mcp-fn, with users who have signed in.

@@ -25,5 +25,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
         sign_in_as: Some(Person::Alice),
         clock: Arc::new(SystemClock),
     });
-    Ok(serve::serve(identity_provider.router(), port).await?)
+    Ok(serve::serve(serve::listen(port).await?, identity_provider.router()).await?)
 }

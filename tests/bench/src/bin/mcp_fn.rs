@@ -11,9 +11,10 @@ use mcp_fn::Doors;
 use mcp_fn::config::Config;
 use shared::base_url::PublicBaseUrl;
 use shared::clock::SystemClock;
-use shared::config::ProcessEnv;
+use shared::config::{ProcessEnv, Settings};
 use shared::seal::KeyRing;
-use shared::{serve, telemetry};
+use shared::serve;
+use shared::telemetry::{self, Destinations, Sampling, TelemetryConfig};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -21,6 +22,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let port = arguments.next().ok_or("which port?")?.parse::<u16>()?;
     let users = arguments.next().ok_or("how many users?")?.parse()?;
     telemetry::log_json_lines(&ProcessEnv);
+    let mut settings = Settings::new(&ProcessEnv);
+    let config = TelemetryConfig::read(&mut settings, Sampling::DEPLOYED);
+    let config = settings.finish(config)?;
+    let listener = serve::listen(port).await?;
     let base_url = PublicBaseUrl::try_from(format!("http://127.0.0.1:{port}").as_str())?;
     let keys = KeyRing::generate();
     let store = Arc::new(EmbeddedStore::in_memory()?);
@@ -31,5 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         clock: Arc::new(SystemClock),
     };
     let router = mcp_fn::router(&Config::new(base_url, keys), doors, store);
-    Ok(serve::serve(router, port).await?)
+    let http = shared::azure::http_client()?;
+    telemetry::export(&config, &Destinations { service: "mcp-fn", http, azure: None });
+    Ok(serve::serve(listener, router).await?)
 }

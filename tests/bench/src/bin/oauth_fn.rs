@@ -24,5 +24,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
         documents: DocumentFetcher::public(),
         assertions: Arc::new(NoAssertions),
     };
-    Ok(serve::serve(oauth_fn::router(config, doors), port).await?)
+    Ok(serve::serve(serve::listen(port).await?, oauth_fn::router(config, doors)).await?)
 }
