@@ -173,7 +173,9 @@ impl Azure {
     /// An Azure that gives for each scope the token that `token_for` makes up.
     pub(crate) fn known_by(token_for: fn(&str) -> String, http: reqwest::Client) -> Self {
         use azure_core::credentials::{AccessToken, TokenRequestOptions};
-        use azure_core::time::{Duration as Time, OffsetDateTime};
+        use azure_core::time::OffsetDateTime;
+
+        use crate::clock::{Clock, SystemClock};
 
         #[derive(Debug)]
         struct MadeUp(fn(&str) -> String);
@@ -185,7 +187,8 @@ impl Azure {
                 scopes: &[&str],
                 _: Option<TokenRequestOptions<'_>>,
             ) -> azure_core::Result<AccessToken> {
-                let end = OffsetDateTime::now_utc() + Time::hours(1);
+                let end = i64::try_from(SystemClock.now().as_secs()).unwrap() + 3600;
+                let end = OffsetDateTime::from_unix_timestamp(end).unwrap();
                 Ok(AccessToken::new((self.0)(&scopes.join(" ")), end))
             }
         }
