@@ -1,5 +1,7 @@
 //! The command line of the local system.
 
+mod readable;
+
 use std::io::IsTerminal;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
@@ -10,9 +12,8 @@ use local::command_line::{Command, CommandLine, Serve};
 use local::greeting::Greeting;
 use local::{Data, Options, Stack, StartError, demo, package, say, sessions, smoke};
 use shared::config::{Env, InvalidSettings, ProcessEnv, Settings};
+use shared::seal::KeyRing;
 use shared::telemetry::{self, Destinations, Sampling, TelemetryConfig};
-use tracing_subscriber::field::MakeExt;
-use tracing_subscriber::fmt::format::debug_fn;
 
 fn main() -> ExitCode {
     let command_line = CommandLine::parse();
@@ -56,7 +57,8 @@ async fn serve(flags: Serve, env: &(dyn Env + Sync)) -> Result<(), StartError> {
     let watched = telemetry(env)?;
     let stack = Stack::start(options.clone()).await?;
     let http = reqwest::Client::builder().no_proxy().build()?;
-    let destinations = Destinations { service: "local", http, azure: None };
+    let destinations =
+        Destinations { service: "local", http, azure: None, keys: &KeyRing::generate() };
     telemetry::export(&watched, &destinations);
     say::line(Greeting { base_url: stack.base_url(), options: &options });
     shared::serve::told_to_stop().await;
@@ -101,14 +103,8 @@ struct OnAzure(&'static str);
 
 // Standard output is for the person, so the log goes to standard error.
 fn log_to_terminal(usual: &str) {
-    // The attributes of spans are for who sees traces, and have a dot in their names.
-    let fields = debug_fn(|writer, field, value| match field.name() {
-        "message" => write!(writer, "{value:?}"),
-        name if name.contains('.') => Ok(()),
-        name => write!(writer, "{name}={value:?}"),
-    });
     let lines = tracing_subscriber::fmt::layer()
-        .fmt_fields(fields.delimited(" "))
+        .fmt_fields(readable::Fields)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     shared::telemetry::log_through(lines, &ProcessEnv, usual);

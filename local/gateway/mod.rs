@@ -14,7 +14,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::json;
 use shared::secret::random_bytes;
 use shared::telemetry::{request, spans};
-use shared::trace_context::TraceContext;
+use shared::trace_context::TraceParent;
 use tower::ServiceExt;
 use tracing::{Instrument, Span};
 
@@ -113,7 +113,7 @@ async fn forward(
 /// The span of a request, as API Management has one: the app's is a part of it.
 fn span(request: &Request, route: Option<&str>) -> Span {
     let span = request::span(request::known(request.method()), route, "http");
-    if let Some(caller) = TraceContext::of_headers(request.headers()) {
+    if let Some(caller) = TraceParent::of_headers(request.headers()) {
         spans::set_parent(&span, &caller);
     }
     span

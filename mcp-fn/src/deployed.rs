@@ -57,7 +57,12 @@ where
         relay: Arc::new(AzureTables::new(&azure, start.relay_tables)),
         clock: Arc::new(SystemClock),
     };
-    let destinations = Destinations { service: "mcp-fn", http, azure: Some(&azure) };
+    let destinations = Destinations {
+        service: "mcp-fn",
+        http,
+        azure: Some(&azure),
+        keys: &start.config.session_keys,
+    };
     telemetry::export(&start.telemetry, &destinations);
     let served = serve::serve(listener, crate::server(&start.config, doors, handler)).await;
     telemetry::end().await;

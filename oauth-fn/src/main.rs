@@ -40,7 +40,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
         documents: DocumentFetcher::public(),
         assertions: azure.client_assertions(start.assertion_audience),
     };
-    let destinations = Destinations { service: "oauth-fn", http, azure: Some(&azure) };
+    let keys = &start.config.session_keys;
+    let destinations = Destinations { service: "oauth-fn", http, azure: Some(&azure), keys };
     telemetry::export(&start.telemetry, &destinations);
     let served = serve::serve(listener, oauth_fn::router(start.config, doors)).await;
     telemetry::end().await;

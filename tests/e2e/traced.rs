@@ -11,6 +11,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use reqwest::Request;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
+use shared::seal::KeyRing;
 use shared::telemetry::{self, Destinations, Sampling, TelemetryConfig};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -85,7 +86,10 @@ fn send_into(directory: &Path) {
             application_insights: None,
         };
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        telemetry::export(&config, &Destinations { service: "suite", http, azure: None });
+        telemetry::export(
+            &config,
+            &Destinations { service: "suite", http, azure: None, keys: &KeyRing::generate() },
+        );
         let router = Router::new().fallback(keep).with_state(Arc::new(file));
         axum::serve(listener, router).await.unwrap();
     };

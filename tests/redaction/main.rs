@@ -33,6 +33,7 @@ use std::path::Path;
 use std::thread;
 
 use local::Data;
+use shared::seal::KeyRing;
 use shared::telemetry::{self, Destinations, Sampling, TelemetryConfig};
 use tokio::runtime::{Builder, Runtime};
 use tracing::subscriber::{NoSubscriber, with_default};
@@ -77,7 +78,10 @@ async fn collected() -> Receiver {
         application_insights: None,
     };
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    telemetry::export(&config, &Destinations { service: "redaction", http, azure: None });
+    telemetry::export(
+        &config,
+        &Destinations { service: "redaction", http, azure: None, keys: &KeyRing::generate() },
+    );
     receiver
 }
 

@@ -36,6 +36,7 @@ use oauth_fn::protocol::client_id_url::DocumentPolicy;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::json;
+use shared::seal::KeyRing;
 use shared::telemetry::{self, Destinations, Sampling, TelemetryConfig};
 use url::Url;
 
@@ -149,7 +150,10 @@ fn send_to(receiver: &Receiver) {
         application_insights: None,
     };
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    telemetry::export(&config, &Destinations { service: "gateway", http, azure: None });
+    telemetry::export(
+        &config,
+        &Destinations { service: "gateway", http, azure: None, keys: &KeyRing::generate() },
+    );
 }
 
 async fn start(receiver: &Receiver) -> System {

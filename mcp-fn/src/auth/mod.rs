@@ -17,7 +17,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use shared::base_url::PublicBaseUrl;
 use shared::session::{Refusal, SessionError, Sessions};
-use shared::telemetry::ErrorChain;
+use shared::telemetry::{ErrorChain, metrics};
 
 use crate::caller::Caller;
 use crate::metadata;
@@ -79,6 +79,7 @@ fn log(error: &SessionError) {
                 %refusal,
                 "token refused"
             );
+            metrics::audited("integrity", std::iter::empty());
         }
         SessionError::Refused(refusal) => tracing::debug!(%refusal, "token refused"),
         SessionError::Missing(_) | SessionError::Store(_) => {

@@ -22,7 +22,7 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use shared::telemetry::{metrics, spans};
-use shared::trace_context::TraceContext;
+use shared::trace_context::TraceParent;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
@@ -42,6 +42,7 @@ struct Operation {
     tool: Option<String>,
     span: Span,
     begun: Instant,
+    is_cancelled: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 impl Operation {
@@ -72,13 +73,14 @@ impl Operation {
             Some(tool) => span.record("otel.name", format!("{method} {tool}")),
             None => span.record("otel.name", method),
         };
-        let meta = &context.meta;
-        let client = meta.get_traceparent();
-        if let Some(client) = client.and_then(|it| TraceContext::new(it, meta.get_tracestate())) {
+        let client = context.meta.get_traceparent();
+        if let Some(client) = client.and_then(|text| TraceParent::try_from(text).ok()) {
             spans::link(&span, &Span::current());
             spans::set_parent(&span, &client);
         }
-        Self { method, tool: tool.map(str::to_owned), span, begun: Instant::now() }
+        let (tool, token) = (tool.map(str::to_owned), context.ct.clone());
+        let is_cancelled = Box::new(move || token.is_cancelled());
+        Self { method, tool, span, begun: Instant::now(), is_cancelled }
     }
 
     async fn observe<T>(
@@ -88,6 +90,7 @@ impl Operation {
     ) -> Result<T, ErrorData> {
         let answer = work.instrument(self.span.clone()).await;
         let error = match &answer {
+            _ if (self.is_cancelled)() => Some(metrics::CANCELLED.to_owned()),
             Ok(answer) if has_failed(answer) => Some("tool_error".to_owned()),
             Ok(_) => None,
             Err(error) => {
@@ -97,7 +100,10 @@ impl Operation {
             }
         };
         if let Some(error) = &error {
-            self.span.record("error.type", error).record("otel.status_code", "ERROR");
+            self.span.record("error.type", error);
+            if error != metrics::CANCELLED {
+                self.span.record("otel.status_code", "ERROR");
+            }
         }
         metrics::mcp_server(self.method, self.tool.as_deref(), error, self.begun.elapsed());
         answer

@@ -11,6 +11,7 @@ use http::{HeaderMap, StatusCode};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
 use shared::deadline;
+use shared::telemetry::calls::HttpCall;
 use tokio::time::timeout;
 
 use super::fetch_error::FetchError;
@@ -84,7 +85,9 @@ impl DocumentFetcher {
     ) -> Result<Fetched, FetchError> {
         let (document, time) = (get(self.client()?, url), deadline::at_most(self.0.patience));
         let late = if time < self.0.patience { FetchError::TooLate } else { FetchError::TimedOut };
-        timeout(time, document).await.unwrap_or(Err(late))
+        let document = async { timeout(time, document).await.unwrap_or(Err(late)) };
+        // The host is the client's choice.
+        HttpCall { method: "GET", server: None }.observe(document, status_of).await
     }
 
     fn client(&self) -> Result<&Client, FetchError> {
@@ -121,6 +124,16 @@ impl Parts {
 impl fmt::Debug for DocumentFetcher {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("DocumentFetcher").field("guard", &self.0.guard).finish()
+    }
+}
+
+fn status_of(fetched: &Result<Fetched, FetchError>) -> Result<u16, &'static str> {
+    match fetched {
+        Ok(_) => Ok(StatusCode::OK.as_u16()),
+        Err(FetchError::Status(status)) => Ok(status.as_u16()),
+        Err(FetchError::TimedOut) => Err("timed_out"),
+        Err(FetchError::TooLate) => Err("too_late"),
+        Err(_) => Err("not_taken"),
     }
 }
 

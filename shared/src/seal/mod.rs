@@ -57,6 +57,8 @@ pub enum Purpose {
     RelayedAnswer,
     /// The cookie of the consents that a browser remembers.
     RememberedConsents,
+    /// Which traces are kept; nothing is sealed.
+    TraceSampling,
     /// The row column that a refresh token opens.
     Upstream,
 }
@@ -79,6 +81,7 @@ impl Purpose {
             Self::RefreshToken => "refresh-token",
             Self::RelayedAnswer => "relayed-answer",
             Self::RememberedConsents => "remembered-consents",
+            Self::TraceSampling => "trace-sampling",
             Self::Upstream => "upstream",
         }
     }

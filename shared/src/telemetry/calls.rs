@@ -32,14 +32,11 @@ impl StorageCall<'_> {
         work: impl Future<Output = Result<T, E>>,
         kind_of: fn(&E) -> &'static str,
     ) -> Result<T, E> {
-        let begun = Instant::now();
         let span = if Span::current().is_none() { Span::none() } else { self.span() };
-        let outcome = work.instrument(span.clone()).await;
-        let error = outcome.as_ref().err().map(kind_of);
-        if let Some(error) = error {
-            span.record("error.type", error).record("otel.status_code", "ERROR");
-        }
-        metrics::storage(&self, error, begun.elapsed());
+        let error = Some(metrics::CANCELLED);
+        let mut observed = Observed { call: self, span, begun: Instant::now(), error };
+        let outcome = work.instrument(observed.span.clone()).await;
+        observed.error = outcome.as_ref().err().map(kind_of);
         outcome
     }
 
@@ -56,10 +53,32 @@ impl StorageCall<'_> {
             db.operation.name = self.operation,
             db.system.name = self.system,
             error.type = Empty,
-            http.request.resend_count = Empty,
             http.response.status_code = Empty,
             server.address = Empty,
         )
+    }
+}
+
+/// What storage answers when others came first: not what was hoped for, and no failure.
+const ANSWERS: [&str; 3] = ["exists", "lost", "no_table"];
+
+/// A call on its way. It is measured however it ends: who waits for it may go away.
+struct Observed<'a> {
+    call: StorageCall<'a>,
+    span: Span,
+    begun: Instant,
+    error: Option<&'static str>,
+}
+
+impl Drop for Observed<'_> {
+    fn drop(&mut self) {
+        if let Some(error) = self.error {
+            self.span.record("error.type", error);
+            if !ANSWERS.contains(&error) {
+                self.span.record("otel.status_code", "ERROR");
+            }
+        }
+        metrics::storage(&self.call, self.error, self.begun.elapsed());
     }
 }
 

@@ -73,13 +73,13 @@ where
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut line = Fields::default();
+        event.record(&mut line);
         let mut timestamp = String::new();
         if SystemTime.format_time(&mut Writer::new(&mut timestamp)).is_ok() {
             line.put("timestamp", timestamp);
         }
         line.put("level", event.metadata().level().as_str());
         line.put("target", event.metadata().target());
-        event.record(&mut line);
         let mut spans = context.event_scope(event).into_iter().flatten();
         let request = spans.find_map(|span| span.extensions().get::<CorrelationId>().cloned());
         if let Some(CorrelationId(value)) = request {
@@ -137,12 +137,15 @@ impl Visit for Fields {
 
 /// Whether an event may be logged at all.
 ///
-/// Libraries that handle the texts of users keep to warnings, whatever `RUST_LOG` says: below, that
-/// of MCP logs whole messages, and that of Azure the names of what it keeps.
-pub(super) fn is_discreet(metadata: &Metadata<'_>) -> bool {
-    let talkative = ["azure", "rmcp", "typespec"];
-    let library = talkative.iter().any(|name| metadata.target().starts_with(name));
-    !library || *metadata.level() <= Level::WARN
+/// Libraries that handle the texts of users are quiet, whatever `RUST_LOG` says: that of MCP warns of
+/// each error with the client's own id of the request, and logs whole messages below; that of Azure
+/// logs the names of what it keeps. That of telemetry would repeat each batch that is not taken, which
+/// we tell once.
+pub fn is_discreet(metadata: &Metadata<'_>) -> bool {
+    let loudest = [("azure", Level::WARN), ("rmcp", Level::ERROR), ("typespec", Level::WARN)];
+    let library = loudest.iter().find(|(name, _)| metadata.target().starts_with(name));
+    let is_quiet = library.is_none_or(|(_, level)| metadata.level() <= level);
+    is_quiet && !metadata.target().starts_with("opentelemetry")
 }
 
 #[cfg(test)]

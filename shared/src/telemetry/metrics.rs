@@ -6,8 +6,9 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use http::StatusCode;
+use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider, UpDownCounter};
-use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 
 use super::calls::{HttpCall, StorageCall};
@@ -50,6 +51,9 @@ const SECONDS: [f64; 17] = [
     7.5, 10.0,
 ];
 
+/// The `error.type` of what nobody waited for any more.
+pub const CANCELLED: &str = "cancelled";
+
 /// Where a session was found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SessionSource {
@@ -91,6 +95,9 @@ pub(super) fn http_client(call: &HttpCall<'_>, status: Result<u16, &'static str>
         match status {
             Ok(status) => {
                 attributes.push(KeyValue::new("http.response.status_code", i64::from(status)));
+                if status >= 400 {
+                    attributes.push(KeyValue::new("error.type", status.to_string()));
+                }
             }
             Err(error) => attributes.push(KeyValue::new("error.type", error)),
         }
@@ -98,25 +105,28 @@ pub(super) fn http_client(call: &HttpCall<'_>, status: Result<u16, &'static str>
     });
 }
 
-/// Notes a request that was answered.
+/// Notes a request that was answered, or whose client went away.
 pub(super) fn http_server(
-    scheme: &'static str,
-    method: &'static str,
-    route: Option<Value>,
-    status: http::StatusCode,
+    (scheme, method): (&'static str, &'static str),
+    route: Option<&str>,
+    status: Option<StatusCode>,
     took: Duration,
 ) {
     record(|instruments| {
-        let mut attributes = vec![
-            KeyValue::new("url.scheme", scheme),
-            KeyValue::new("http.request.method", method),
-            KeyValue::new("http.response.status_code", i64::from(status.as_u16())),
-        ];
+        let mut attributes =
+            vec![KeyValue::new("url.scheme", scheme), KeyValue::new("http.request.method", method)];
         if let Some(route) = route {
-            attributes.push(KeyValue::new("http.route", route));
+            attributes.push(KeyValue::new("http.route", route.to_owned()));
         }
-        if status.is_server_error() {
-            attributes.push(KeyValue::new("error.type", status.as_str().to_owned()));
+        match status {
+            None => attributes.push(KeyValue::new("error.type", CANCELLED)),
+            Some(status) => {
+                let code = i64::from(status.as_u16());
+                attributes.push(KeyValue::new("http.response.status_code", code));
+                if status.is_server_error() {
+                    attributes.push(KeyValue::new("error.type", status.as_str().to_owned()));
+                }
+            }
         }
         instruments.http_server.record(took.as_secs_f64(), &attributes);
     });

@@ -19,13 +19,14 @@ use std::io::stdout;
 
 use opentelemetry::trace::TracerProvider;
 use tracing::Metadata;
-use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::filter::{FilterExt, LevelFilter, ParseError, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 pub use config::{InvalidSampling, Sampling, TelemetryConfig};
 pub use export::{Destinations, end, export};
+pub use logs::is_discreet;
 
 use crate::config::Env;
 use logs::JsonLines;
@@ -43,8 +44,8 @@ pub fn log_through<L>(layer: L, env: &dyn Env, usual: &str)
 where
     L: Layer<Registry> + Send + Sync,
 {
-    let wanted = EnvFilter::new(env.get("RUST_LOG").unwrap_or_else(|| usual.to_owned()));
-    let discreet = filter_fn(logs::is_discreet);
+    let (wanted, unreadable) = wanted(env.get("RUST_LOG"), usual);
+    let discreet = filter_fn(is_discreet).with_max_level_hint(LevelFilter::TRACE);
     let tracer = export::tracer_provider().tracer(env!("CARGO_PKG_NAME"));
     let spans = tracing_opentelemetry::layer()
         .with_tracer(tracer)
@@ -55,8 +56,22 @@ where
         .with_tracked_inactivity(false)
         // Spans that are not exported lie between those that are: the parent is found by them all.
         .with_context_activation(false)
-        .with_filter(filter_fn(is_exported));
+        .with_filter(filter_fn(is_exported).with_max_level_hint(LevelFilter::INFO));
     tracing_subscriber::registry().with(layer.with_filter(wanted.and(discreet))).with(spans).init();
+    if let Some(error) = unreadable {
+        tracing::warn!(%error, "RUST_LOG cannot be read: the usual is logged");
+    }
+}
+
+/// What `setting` wants to be logged, or `usual`; and the audit, unless it speaks of that itself.
+fn wanted(setting: Option<String>, usual: &str) -> (EnvFilter, Option<ParseError>) {
+    let Some(text) = setting else { return (EnvFilter::new(usual), None) };
+    let with_audit =
+        if text.contains("audit") || text == "off" { text } else { format!("audit=info,{text}") };
+    match EnvFilter::try_new(with_audit) {
+        Ok(wanted) => (wanted, None),
+        Err(error) => (EnvFilter::new(usual), Some(error)),
+    }
 }
 
 /// Whether something is a span that we made to be exported. Events are for the log alone: they hold

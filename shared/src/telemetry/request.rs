@@ -5,14 +5,13 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::Method;
-use opentelemetry::StringValue;
+use http::{Method, StatusCode};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use super::{metrics, spans};
 use crate::base_url::PublicBaseUrl;
-use crate::trace_context::TraceContext;
+use crate::trace_context::TraceParent;
 
 /// How clients reach the apps, since the gateway alone sees them.
 #[derive(Clone, Copy, Debug)]
@@ -33,18 +32,39 @@ pub async fn observe(
     request: Request,
     next: Next,
 ) -> Response {
-    let begun = Instant::now();
     let method = known(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let span = span(method, route.as_ref().map(MatchedPath::as_str), scheme);
-    if let Some(parent) = TraceContext::of_headers(request.headers()) {
+    if let Some(parent) = TraceParent::of_headers(request.headers()) {
         spans::set_parent(&span, &parent);
     }
-    let response = next.run(request).instrument(span.clone()).await;
-    answered(&span, &response);
-    let route = route.map(|route| StringValue::from(route.as_str().to_owned()).into());
-    metrics::http_server(scheme, method, route, response.status(), begun.elapsed());
+    let mut observed =
+        Observed { scheme, method, route, begun: Instant::now(), span, status: None };
+    let response = next.run(request).instrument(observed.span.clone()).await;
+    answered(&observed.span, &response);
+    observed.status = Some(response.status());
     response
+}
+
+/// A request on its way. It is measured however it ends: a client that goes away drops it.
+struct Observed {
+    scheme: &'static str,
+    method: &'static str,
+    route: Option<MatchedPath>,
+    begun: Instant,
+    span: Span,
+    status: Option<StatusCode>,
+}
+
+impl Drop for Observed {
+    fn drop(&mut self) {
+        if self.status.is_none() {
+            self.span.record("error.type", metrics::CANCELLED);
+        }
+        let route = self.route.as_ref().map(MatchedPath::as_str);
+        let (Self { scheme, method, status, .. }, took) = (&*self, self.begun.elapsed());
+        metrics::http_server((scheme, method), route, *status, took);
+    }
 }
 
 /// The span of a request that comes from outside. The name is that of the route; a path that has

@@ -1,16 +1,14 @@
 //! Joins our spans to the traces of others, by W3C Trace Context.
 
 use http::{HeaderMap, HeaderValue};
-use opentelemetry::trace::{
-    SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState as OtelTraceState,
-};
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::trace_context::{TraceContext, TraceState};
+use crate::trace_context::TraceParent;
 
 /// Makes `span` a part of the span that the caller named. Only before the span is entered.
-pub fn set_parent(span: &Span, parent: &TraceContext) {
+pub fn set_parent(span: &Span, parent: &TraceParent) {
     let context = opentelemetry::Context::new().with_remote_span_context(of(parent));
     // Where nobody notes spans, there is no layer to tell.
     let _noted = span.set_parent(context);
@@ -37,20 +35,11 @@ pub fn inject(span: &Span, headers: &mut HeaderMap) {
     if let Ok(parent) = HeaderValue::try_from(parent) {
         headers.insert("traceparent", parent);
     }
-    let state = found.trace_state().header();
-    if let Ok(state) = HeaderValue::try_from(state)
-        && !state.is_empty()
-    {
-        headers.insert("tracestate", state);
-    }
 }
 
-fn of(parent: &TraceContext) -> SpanContext {
-    let ids = parent.parent();
+fn of(ids: &TraceParent) -> SpanContext {
     let trace_id = TraceId::from_hex(ids.trace_id()).unwrap_or(TraceId::INVALID);
     let span_id = SpanId::from_hex(ids.parent_id()).unwrap_or(SpanId::INVALID);
     let flags = if ids.is_sampled() { TraceFlags::SAMPLED } else { TraceFlags::default() };
-    let members = parent.state().into_iter().flat_map(TraceState::members);
-    let state = OtelTraceState::from_key_value(members).unwrap_or_default();
-    SpanContext::new(trace_id, span_id, flags, true, state)
+    SpanContext::new(trace_id, span_id, flags, true, TraceState::NONE)
 }

@@ -3,17 +3,22 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http::header::{AUTHORIZATION, HeaderValue};
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use secrecy::ExposeSecret;
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use crate::azure::Azure;
 
 /// Whom tokens for Application Insights are for.
 const AZURE_MONITOR: &str = "https://monitor.azure.com";
+
+/// How long a batch may take, and the token before it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Sends the batches of exporters, which live on threads of their own, from the runtime of the
 /// process.
@@ -77,7 +82,9 @@ impl Upload {
 #[async_trait]
 impl HttpClient for Upload {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let sent = self.runtime.spawn(self.clone().send(request)).await?;
+        let sending = self.clone().send(request);
+        let sent = self.runtime.spawn(async { timeout(PATIENCE, sending).await });
+        let sent = sent.await?.unwrap_or_else(|late| Err(late.into()));
         self.note(&sent);
         sent
     }

@@ -4,9 +4,11 @@ use http::StatusCode;
 use opentelemetry::trace::{SpanKind, Status, TracerProvider};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
 use serde_json::{Value, json};
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use shared::telemetry::is_discreet;
+use tracing_subscriber::filter::{FilterExt, LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 
+use super::promises::Log;
 use super::{BOTH, save};
 use crate::testing::TestServer;
 
@@ -77,7 +79,7 @@ async fn each_request_is_a_part_of_its_clients_trace() {
             let trace_id = span.span_context.trace_id().to_string();
             assert_eq!(trace_id, "4bf92f3577b34da6a3ce929d0e0e4736", "{method}");
             assert_eq!(span.parent_span_id.to_string(), "00f067aa0ba902b7");
-            assert_eq!(span.span_context.trace_state().header(), "congo=1");
+            assert_eq!(span.span_context.trace_state().header(), "", "it is the client's text");
             assert_eq!(attribute(&span, "mcp.method.name").as_deref(), Some(method));
             let version = if modern { "2026-07-28" } else { "2025-11-25" };
             assert_eq!(attribute(&span, "mcp.protocol.version").as_deref(), Some(version));
@@ -109,7 +111,7 @@ async fn what_is_no_trace_is_ignored_and_never_noted() {
             assert!(!format!("{span:?}").contains("GARBAGE"), "{span:?}");
         }
     }
-    for state in [json!("=GARBAGE"), json!({"a": "GARBAGE"})] {
+    for state in [json!("congo=GARBAGE"), json!("=GARBAGE"), json!({"a": "GARBAGE"})] {
         let meta = json!({"traceparent": PARENT, "tracestate": state});
         let (_, span) = traced(&server, &token, call(), &meta, true).await;
 
@@ -139,4 +141,79 @@ async fn a_tool_that_fails_and_one_that_is_not_there_are_errors_without_the_clie
         assert!(matches!(span.status, Status::Error { .. }));
         assert!(!format!("{span:?}").contains("GARBAGE"), "{span:?}");
     }
+}
+
+/// Writes warnings and errors into `log`, of whatever library may be logged.
+fn warnings(log: &Log) -> tracing::subscriber::DefaultGuard {
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(log.clone())
+        .with_filter(LevelFilter::WARN.and(filter_fn(is_discreet)));
+    tracing::subscriber::set_default(tracing_subscriber::registry().with(lines))
+}
+
+#[tokio::test]
+async fn what_a_client_did_wrong_is_no_warning_and_its_words_stand_in_no_line() {
+    let server = TestServer::new();
+    let token = server.sign_in("ann", BOTH).await;
+    let log = Log::default();
+    let id = "GARBAGE".repeat(10_000);
+    let message = json!({"jsonrpc": "2.0", "id": id, "method": "no/such", "params": {}});
+
+    let guard = warnings(&log);
+    let request = crate::testing::post(&token).header("mcp-protocol-version", "2025-11-25");
+    let reply = server.send(request.body(message.to_string().into()).unwrap()).await;
+    drop(guard);
+
+    assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+    assert_eq!(log.text(), "");
+}
+
+#[tokio::test]
+async fn a_failure_of_storage_behind_a_resource_is_one_line() {
+    let server = TestServer::new();
+    let token = server.sign_in("ann", BOTH).await;
+    server.snippets.broken.store(true, std::sync::atomic::Ordering::Relaxed);
+    let log = Log::default();
+
+    let guard = warnings(&log);
+    server.ask(&token, "resources/list", json!({})).await;
+    drop(guard);
+
+    assert_eq!(log.text().lines().count(), 1, "{}", log.text());
+}
+
+#[tokio::test]
+async fn a_request_whose_client_goes_away_says_so_in_its_span() {
+    let server = TestServer::new();
+    let token = server.sign_in("ann", BOTH).await;
+    server.snippets.slow.store(true, std::sync::atomic::Ordering::Relaxed);
+    let exporter = InMemorySpanExporter::default();
+    let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
+    let spans = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("test"))
+        .with_context_activation(false)
+        .with_filter(filter_fn(|metadata| {
+            metadata.is_span() && metadata.fields().field("otel.kind").is_some()
+        }));
+
+    let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(spans));
+    let params = json!({"name": "get_snippet", "arguments": {"snippetname": "a"}});
+    let asked = server.ask_modern(&token, "tools/call", params);
+    let gone = tokio::time::timeout(std::time::Duration::from_millis(300), asked).await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    drop(guard);
+
+    assert!(gone.is_err());
+    let ended = exporter.get_finished_spans().unwrap();
+    for span in &ended {
+        println!(
+            "{} {:?} {:?}",
+            span.name,
+            span.status,
+            span.attributes.iter().map(|a| format!("{}={}", a.key, a.value)).collect::<Vec<_>>()
+        );
+    }
+    let request = ended.iter().find(|span| span.name == "POST /mcp").unwrap();
+    assert!(attribute(request, "error.type").is_some());
 }

@@ -35,8 +35,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         relay: Arc::clone(&store) as _,
         clock: Arc::new(SystemClock),
     };
+    let sampling = keys.clone();
     let router = mcp_fn::router(&Config::new(base_url, keys), doors, store);
     let http = shared::azure::http_client()?;
-    telemetry::export(&config, &Destinations { service: "mcp-fn", http, azure: None });
+    telemetry::export(
+        &config,
+        &Destinations { service: "mcp-fn", http, azure: None, keys: &sampling },
+    );
     Ok(serve::serve(listener, router).await?)
 }

@@ -1,48 +1,9 @@
 //! The W3C Trace Context that comes with a request, in its headers or in `_meta` of its message (MCP
 //! 2026-07-28, SEP-414), so that what we do belongs to the caller's trace. What breaks a rule counts
-//! as not sent.
-
-mod state;
+//! as not sent. `tracestate` is left out, as it may be (section 3.3.1.5): we hand it on to nobody, and it
+//! is somebody else's text.
 
 use http::HeaderMap;
-
-pub use state::{InvalidTraceState, TraceState};
-
-/// Where a request belongs in a trace (W3C Trace Context).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct TraceContext {
-    parent: TraceParent,
-    state: Option<TraceState>,
-}
-
-impl TraceContext {
-    /// The context that these values tell of. Without a parent, the state means nothing (section 4.3).
-    pub fn new(parent: &str, state: Option<&str>) -> Option<Self> {
-        let parent = TraceParent::try_from(parent).ok()?;
-        let state = state.and_then(|state| TraceState::try_from(state).ok());
-        Some(Self { parent, state })
-    }
-
-    /// The context in the headers of a request: one parent, and the state in as many as there are
-    /// (sections 3.2 and 3.3.1.1).
-    pub fn of_headers(headers: &HeaderMap) -> Option<Self> {
-        let mut parents = headers.get_all("traceparent").iter();
-        let parent = parents.next().filter(|_| parents.next().is_none())?.to_str().ok()?;
-        let states = headers.get_all("tracestate").iter().map(|value| value.to_str().ok());
-        let state = states.collect::<Option<Vec<_>>>().map(|states| states.join(","));
-        Self::new(parent, state.as_deref())
-    }
-
-    /// The client's own span, of which the request is a part.
-    pub fn parent(&self) -> &TraceParent {
-        &self.parent
-    }
-
-    /// What tracing systems on the way noted. It is the client's text: hand it on, do not log it.
-    pub fn state(&self) -> Option<&TraceState> {
-        self.state.as_ref()
-    }
-}
 
 /// The value of `traceparent` (W3C Trace Context section 3.2).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -53,6 +14,13 @@ pub struct TraceParent {
 }
 
 impl TraceParent {
+    /// The one parent that the headers of a request name (section 3.2).
+    pub fn of_headers(headers: &HeaderMap) -> Option<Self> {
+        let mut parents = headers.get_all("traceparent").iter();
+        let parent = parents.next().filter(|_| parents.next().is_none())?.to_str().ok()?;
+        Self::try_from(parent).ok()
+    }
+
     /// 32 hexadecimal digits, which name the whole trace.
     pub fn trace_id(&self) -> &str {
         &self.trace_id
@@ -123,20 +91,17 @@ mod tests {
     }
 
     #[test]
-    fn headers_give_one_parent_and_the_states_of_all_lines() {
+    fn headers_name_one_parent_or_none() {
         let mut headers = HeaderMap::new();
-        assert_eq!(TraceContext::of_headers(&headers), None);
+        assert_eq!(TraceParent::of_headers(&headers), None);
         headers.insert("traceparent", SAMPLED.parse().unwrap());
-        headers.append("tracestate", "congo=1".parse().unwrap());
-        headers.append("tracestate", "rojo=2".parse().unwrap());
 
-        let context = TraceContext::of_headers(&headers).unwrap();
+        let one = TraceParent::of_headers(&headers).unwrap();
         headers.append("traceparent", SAMPLED.parse().unwrap());
-        let of_two = TraceContext::of_headers(&headers);
+        let two = TraceParent::of_headers(&headers);
 
-        assert_eq!(context.parent().parent_id(), "00f067aa0ba902b7");
-        assert_eq!(context.state().unwrap().member("rojo"), Some("2"));
-        assert_eq!(of_two, None);
+        assert_eq!(one.parent_id(), "00f067aa0ba902b7");
+        assert_eq!(two, None);
     }
 
     #[test]
