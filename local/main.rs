@@ -11,6 +11,8 @@ use local::greeting::Greeting;
 use local::{Data, Options, Stack, StartError, demo, package, say, sessions, smoke};
 use shared::config::{Env, InvalidSettings, ProcessEnv, Settings};
 use shared::telemetry::{self, Destinations, Sampling, TelemetryConfig};
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format::debug_fn;
 
 fn main() -> ExitCode {
     let command_line = CommandLine::parse();
@@ -99,7 +101,14 @@ struct OnAzure(&'static str);
 
 // Standard output is for the person, so the log goes to standard error.
 fn log_to_terminal(usual: &str) {
+    // The attributes of spans are for who sees traces, and have a dot in their names.
+    let fields = debug_fn(|writer, field, value| match field.name() {
+        "message" => write!(writer, "{value:?}"),
+        name if name.contains('.') => Ok(()),
+        name => write!(writer, "{name}={value:?}"),
+    });
     let lines = tracing_subscriber::fmt::layer()
+        .fmt_fields(fields.delimited(" "))
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     shared::telemetry::log_through(lines, &ProcessEnv, usual);

@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use shared::serve::{self, Interrupted};
-use tracing::Instrument;
+use tracing::Span;
 
 use crate::protocol::error::CorrelationId;
 
@@ -14,12 +14,11 @@ tokio::task_local! {
     static CURRENT: CorrelationId;
 }
 
-/// Gives a request its name, for as long as it takes to answer it.
+/// Gives a request its name, for as long as it takes to answer it, and notes it in its span.
 pub(crate) async fn begin(request: Request, next: Next) -> Response {
     let id = CorrelationId::generate();
-    // As an error, so that no filter parts it from what is logged within.
-    let span = tracing::error_span!("request", correlation_id = %id);
-    CURRENT.scope(id, next.run(request)).instrument(span).await
+    Span::current().record("correlation_id", tracing::field::display(id));
+    CURRENT.scope(id, next.run(request)).await
 }
 
 /// The name of the request that is being answered; a new one where none is.

@@ -93,17 +93,7 @@ async fn one_trace_tells_of_a_sign_in_and_a_tool_call_from_the_gateway_to_the_ro
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_asked_three_seconds_before_a_kill_without_warning_has_arrived() {
     let receiver = Receiver::start().await;
-    let settings = [
-        ("PUBLIC_BASE_URL", "https://gw.example.com"),
-        ("SESSION_KEYS", "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
-        ("SESSION_TABLES_ENDPOINT", "https://sessions.table.core.windows.net"),
-        ("RELAY_TABLES_ENDPOINT", "https://relay.table.core.windows.net"),
-        ("BLOBS_ENDPOINT", "https://snippets.blob.core.windows.net"),
-        ("AZURE_CLIENT_ID", "6f2b7a1c-3d53-4d5c-9a57-0b1f6f3e7a10"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint.as_str()),
-        ("OTEL_TRACES_SAMPLER_ARG", "1"),
-    ];
-    let mut app = Process::start(env!("CARGO_BIN_EXE_deployed-mcp-fn"), &settings);
+    let mut app = deployed(&receiver, "1");
     let head = format!("POST /mcp\ntraceparent: 00-{TRACE}-{OF_THE_CLIENT}-00\n");
 
     let (status, _) = app.ask(&head, "{}");
@@ -116,10 +106,43 @@ async fn what_was_asked_three_seconds_before_a_kill_without_warning_has_arrived(
     assert_eq!((span.service.as_str(), span.name.as_str()), ("mcp-fn", "POST /mcp"));
 }
 
-/// Sends what this process tells to `receiver`: the gateway, and on the local system all.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_caller_has_its_traces_kept_by_saying_so_and_a_clean_end_sends_what_is_left() {
+    let receiver = Receiver::start().await;
+    let mut app = deployed(&receiver, "0");
+    let head = format!("POST /mcp\ntraceparent: 00-{TRACE}-{OF_THE_CLIENT}-01\n");
+
+    let (status, _) = app.ask(&head, "{}");
+    let ended = app.stop();
+
+    assert_eq!(status, 401);
+    assert!(ended.success());
+    assert!(receiver.spans().is_empty());
+    let refused = "http.server.request.duration{http.request.method=POST, \
+                   http.response.status_code=401, http.route=/mcp, url.scheme=https}";
+    assert_eq!(receiver.counts().get(refused), Some(&1.0), "{:?}", receiver.counts());
+}
+
+/// mcp-fn as it is deployed, of whose traces this part is kept.
+fn deployed(receiver: &Receiver, kept: &str) -> Process {
+    let settings = [
+        ("PUBLIC_BASE_URL", "https://gw.example.com"),
+        ("SESSION_KEYS", "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        ("SESSION_TABLES_ENDPOINT", "https://sessions.table.core.windows.net"),
+        ("RELAY_TABLES_ENDPOINT", "https://relay.table.core.windows.net"),
+        ("BLOBS_ENDPOINT", "https://snippets.blob.core.windows.net"),
+        ("AZURE_CLIENT_ID", "6f2b7a1c-3d53-4d5c-9a57-0b1f6f3e7a10"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint.as_str()),
+        ("OTEL_TRACES_SAMPLER_ARG", kept),
+    ];
+    Process::start(env!("CARGO_BIN_EXE_deployed-mcp-fn"), &settings)
+}
+
+/// Sends what this process tells to `receiver`: the gateway, and on the local system all. The log is
+/// that of deployed apps, as its filter decides which spans there are.
 fn send_to(receiver: &Receiver) {
     let nothing = tracing_subscriber::fmt::layer().with_writer(std::io::sink);
-    telemetry::log_through(nothing, &[("RUST_LOG", "off")], "off");
+    telemetry::log_through(nothing, &[("RUST_LOG", "info")], "off");
     let config = TelemetryConfig {
         sampling: Sampling::ALL,
         otlp: Some(Url::parse(&receiver.endpoint).unwrap()),

@@ -50,7 +50,7 @@ fn settled_word(word: &str) -> &str {
 
 fn settled_value<'a>(key: &str, value: &'a str) -> &'a str {
     match key {
-        "azure.service.request.id" => "ID",
+        "azure.service.request.id" | "correlation_id" => "ID",
         _ => settled_word(value),
     }
 }

@@ -30,7 +30,7 @@ fn each_threat_and_each_defect_of_the_original_has_one_row() {
         *counts.entry(row.number).or_default() += 1;
     }
 
-    let threats = (1..=59).map(|number| number.to_string());
+    let threats = (1..=60).map(|number| number.to_string());
     let defects = (1..=19).map(|number| format!("S{number}"));
     let expected: BTreeMap<_, _> = threats.chain(defects).map(|number| (number, 1)).collect();
     assert_eq!(counts, expected);

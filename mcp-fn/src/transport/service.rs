@@ -46,7 +46,9 @@ impl<H: ServerHandler> Service<H> {
     pub(super) async fn answer(&self, parts: Parts, message: Bytes) -> Response {
         let says_json = is_json(&parts.headers);
         let request = Request::from_parts(parts, Full::new(message.clone()));
-        let response = self.0.handle(request).await.map(Body::new);
+        // What rmcp makes of a request is large, and would be copied each time that a future around it
+        // is moved.
+        let response = Box::pin(self.0.handle(request)).await.map(Body::new);
         if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE && says_json {
             return Fault::of(&message).into_response();
         }

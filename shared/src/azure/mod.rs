@@ -168,6 +168,36 @@ impl Azure {
     }
 }
 
+#[cfg(test)]
+impl Azure {
+    /// An Azure that gives for each scope the token that `token_for` makes up.
+    pub(crate) fn known_by(token_for: fn(&str) -> String, http: reqwest::Client) -> Self {
+        use azure_core::credentials::{AccessToken, TokenRequestOptions};
+        use azure_core::time::OffsetDateTime;
+
+        use crate::clock::{Clock, SystemClock};
+
+        #[derive(Debug)]
+        struct MadeUp(fn(&str) -> String);
+
+        #[async_trait::async_trait]
+        impl TokenCredential for MadeUp {
+            async fn get_token(
+                &self,
+                scopes: &[&str],
+                _: Option<TokenRequestOptions<'_>>,
+            ) -> azure_core::Result<AccessToken> {
+                let end = i64::try_from(SystemClock.now().as_secs()).unwrap() + 3600;
+                let end = OffsetDateTime::from_unix_timestamp(end).unwrap();
+                Ok(AccessToken::new((self.0)(&scopes.join(" ")), end))
+            }
+        }
+
+        let identity = AzureIdentity::Developer;
+        Self { credential: Arc::new(MadeUp(token_for)), ..Self::new(&identity, http).unwrap() }
+    }
+}
+
 /// Whether a call may be sent again when its outcome is not known.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Repeats {

@@ -8,7 +8,7 @@ use opentelemetry::trace::{SpanContext, TraceContextExt};
 use serde_json::{Map, Value};
 use tracing::dispatcher::WeakDispatch;
 use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id};
+use tracing::span::{Id, Record};
 use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 use tracing_opentelemetry::get_otel_context;
 use tracing_subscriber::Registry;
@@ -63,14 +63,11 @@ where
         let _first = self.listeners.set(listeners.downgrade());
     }
 
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        if attributes.fields().field(CORRELATION_ID).is_none() {
-            return;
-        }
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
-        attributes.record(&mut fields);
+        values.record(&mut fields);
         if let (Some(value), Some(span)) = (fields.0.remove(CORRELATION_ID), context.span(id)) {
-            span.extensions_mut().insert(CorrelationId(value));
+            span.extensions_mut().replace(CorrelationId(value));
         }
     }
 
@@ -155,6 +152,7 @@ mod tests {
 
     use opentelemetry::trace::TracerProvider;
     use opentelemetry_sdk::trace::SdkTracerProvider;
+    use tracing::field::Empty;
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
@@ -206,7 +204,8 @@ mod tests {
     #[test]
     fn what_happens_in_a_request_has_its_name_and_its_place_in_the_trace() {
         let lines = written_by(|| {
-            let request = tracing::info_span!("request", correlation_id = "4711").entered();
+            let request = tracing::info_span!("request", correlation_id = Empty).entered();
+            request.record("correlation_id", "4711");
             tracing::info_span!("within").in_scope(|| tracing::info!("inner"));
             tracing::info!("outer");
             drop(request);

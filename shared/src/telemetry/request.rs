@@ -48,10 +48,12 @@ pub async fn observe(
 }
 
 /// The span of a request that comes from outside. The name is that of the route; a path that has
-/// none is anybody's text.
+/// none is anybody's text. An app may note in it its own name for the request.
 pub fn span(method: &'static str, route: Option<&str>, scheme: &'static str) -> Span {
-    let span = tracing::info_span!(
+    // As an error, so that no filter of the log parts it from what is logged within.
+    let span = tracing::error_span!(
         "request",
+        correlation_id = Empty,
         otel.kind = "server",
         otel.name = Empty,
         otel.status_code = Empty,

@@ -82,3 +82,62 @@ impl HttpClient for Upload {
         sent
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use axum::Router;
+    use axum::routing::post;
+    use http::HeaderMap;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// An endpoint, and what each request to it said of who sends it.
+    async fn endpoint() -> (String, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let seen = Arc::<Mutex<Vec<String>>>::default();
+        let written = Arc::clone(&seen);
+        let take = move |headers: HeaderMap| async move {
+            let authorization = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap());
+            written.lock().unwrap().push(authorization.unwrap_or("nobody").to_owned());
+        };
+        let router = Router::new().route("/v2/track", post(take));
+        tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+        (address, seen)
+    }
+
+    fn batch(address: &str) -> Request<Bytes> {
+        Request::post(format!("{address}/v2/track")).body(Bytes::from_static(b"{}")).unwrap()
+    }
+
+    #[tokio::test]
+    async fn application_insights_gets_a_token_of_the_identity_and_others_get_none() {
+        let (address, seen) = endpoint().await;
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let azure = Azure::known_by(|scope| format!("token-for {scope}"), http.clone());
+
+        let to_azure = Upload::to_azure_monitor(azure, http.clone());
+        to_azure.send_bytes(batch(&address)).await.unwrap();
+        Upload::to_anybody("OTLP", http).send_bytes(batch(&address)).await.unwrap();
+
+        let bearer = "Bearer token-for https://monitor.azure.com/.default";
+        assert_eq!(*seen.lock().unwrap(), [bearer, "nobody"]);
+    }
+
+    #[tokio::test]
+    async fn a_collector_that_is_away_is_an_error_without_its_address() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let upload = Upload::to_anybody("OTLP", http);
+
+        let error = upload.send_bytes(batch(&address)).await.unwrap_err();
+
+        assert!(upload.failing.load(Ordering::Relaxed));
+        assert!(!error.to_string().contains(&address), "{error}");
+    }
+}

@@ -61,7 +61,8 @@ pub(crate) struct PackagedSystem {
 }
 
 impl PackagedSystem {
-    /// Starts a system as `options` say; it serves when this returns.
+    /// Starts a system; it serves when this returns. Of `options`, the address, the user, the limit and
+    /// the policy for documents are told to packages; whatever else is not as usual stands in `own`.
     pub(crate) async fn start(
         packages: &Unpacked,
         keys: Keys,
