@@ -31,8 +31,8 @@ pub(crate) const OF_SNIPPETS: f64 = 0.5;
 // What an instance does.
 /// Seconds of processor for a call of `/mcp`: 50 µs of ours, measured, and 200 of the host, believed.
 const OF_A_CALL: f64 = 250e-6;
-/// Likewise for a request to oauth-fn: 400 µs of ours, of which 160 were measured (a sign-in of five took
-/// 812), as the way to Entra ID over TLS costs more than the one that was measured.
+/// Likewise for a request to oauth-fn: 400 µs of ours, of which 120 to 180 were measured (a fifth of a
+/// sign-in), as the way to Entra ID over TLS costs more than the one that was measured.
 const OF_A_SIGN_IN_STEP: f64 = 600e-6;
 /// Processors of an instance of 512 MB: believed.
 const PROCESSORS: f64 = 0.25;
