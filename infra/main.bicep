@@ -43,6 +43,11 @@ param vnetEnabled bool = false
 ])
 param apimSku string = 'BasicV2'
 
+@description('Units of API Management. One takes about 1,000 requests a second; BasicV2 and StandardV2 have 10 at most.')
+@minValue(1)
+@maxValue(30)
+param apimUnits int = 1
+
 @description('Name of the organisation, shown by API Management.')
 param apimPublisherName string = 'Remote MCP server'
 
@@ -337,6 +342,7 @@ module gateway 'modules/gateway.bicep' = {
     location: location
     tags: tags
     sku: apimSku
+    units: apimUnits
     publisherName: apimPublisherName
     publisherEmail: apimPublisherEmail
   }

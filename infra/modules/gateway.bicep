@@ -12,6 +12,9 @@ param tags object
 @description('Tier of the service.')
 param sku string
 
+@description('How many units of that tier.')
+param units int
+
 @description('Name of the organisation, shown by the service.')
 param publisherName string
 
@@ -24,7 +27,7 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
   tags: tags
   sku: {
     name: sku
-    capacity: 1
+    capacity: units
   }
   identity: {
     type: 'SystemAssigned'

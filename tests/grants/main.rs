@@ -6,6 +6,7 @@
 #[path = "../storage/contract.rs"]
 mod contract;
 mod judge;
+mod memory;
 mod model;
 mod store;
 mod system;
@@ -69,7 +70,7 @@ mod storage {
 
     use shared::storage::RecordStore;
 
-    use crate::store::MemoryStore;
+    use crate::memory::MemoryStore;
 
     contract_tests!(ready(open()));
 

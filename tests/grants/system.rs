@@ -32,8 +32,9 @@ use tower::ServiceExt;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
+use crate::memory::MemoryStore;
 use crate::model::{Operation, Purpose};
-use crate::store::{Break, Job, MemoryStore, Turns, Watch, Wire};
+use crate::store::{Break, Job, Turns, Watch, Wire};
 
 /// RFC 7636 appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
