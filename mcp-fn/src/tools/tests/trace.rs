@@ -1,5 +1,8 @@
 //! The span of each MCP request, and where it belongs in the trace of its client.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use http::StatusCode;
 use opentelemetry::trace::{SpanKind, Status, TracerProvider};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
@@ -173,7 +176,7 @@ async fn what_a_client_did_wrong_is_no_warning_and_its_words_stand_in_no_line() 
 async fn a_failure_of_storage_behind_a_resource_is_one_line() {
     let server = TestServer::new();
     let token = server.sign_in("ann", BOTH).await;
-    server.snippets.broken.store(true, std::sync::atomic::Ordering::Relaxed);
+    server.snippets.broken.store(true, Ordering::Relaxed);
     let log = Log::default();
 
     let guard = warnings(&log);
@@ -183,11 +186,11 @@ async fn a_failure_of_storage_behind_a_resource_is_one_line() {
     assert_eq!(log.text().lines().count(), 1, "{}", log.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_request_whose_client_goes_away_says_so_in_its_span() {
     let server = TestServer::new();
     let token = server.sign_in("ann", BOTH).await;
-    server.snippets.slow.store(true, std::sync::atomic::Ordering::Relaxed);
+    server.snippets.slow.store(true, Ordering::Relaxed);
     let exporter = InMemorySpanExporter::default();
     let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
     let spans = tracing_opentelemetry::layer()
@@ -200,20 +203,15 @@ async fn a_request_whose_client_goes_away_says_so_in_its_span() {
     let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(spans));
     let params = json!({"name": "get_snippet", "arguments": {"snippetname": "a"}});
     let asked = server.ask_modern(&token, "tools/call", params);
-    let gone = tokio::time::timeout(std::time::Duration::from_millis(300), asked).await;
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let moment = Duration::from_millis(100);
+    let gone = tokio::time::timeout(moment, asked).await;
+    tokio::time::sleep(moment).await;
     drop(guard);
 
     assert!(gone.is_err());
     let ended = exporter.get_finished_spans().unwrap();
-    for span in &ended {
-        println!(
-            "{} {:?} {:?}",
-            span.name,
-            span.status,
-            span.attributes.iter().map(|a| format!("{}={}", a.key, a.value)).collect::<Vec<_>>()
-        );
-    }
     let request = ended.iter().find(|span| span.name == "POST /mcp").unwrap();
-    assert!(attribute(request, "error.type").is_some());
+    assert_eq!(attribute(request, "error.type").as_deref(), Some("cancelled"));
+    let storage = ended.iter().find(|span| span.name == "get snippets").unwrap();
+    assert_eq!(attribute(storage, "error.type").as_deref(), Some("cancelled"));
 }
