@@ -1,6 +1,8 @@
 //! What both function apps agree on: sessions and their tokens, sealing, the storage port,
 //! settings, time, logs and serving. Nothing here knows of OAuth endpoints or MCP tools.
 
+#[cfg(any(target_env = "musl", target_feature = "crt-static"))]
+mod allocator;
 pub mod azure;
 pub mod base_url;
 pub mod client_assertion;
