@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 #[path = "../../tests/deployed/process.rs"]
-#[expect(dead_code, reason = "the tests of telemetry need more of it")]
 mod process;
 #[path = "../../tests/deployed/signed_in.rs"]
 mod signed_in;

@@ -19,8 +19,28 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `binary` with `settings` as its whole environment, and waits until it listens.
+    /// Starts `binary` with `settings` as its whole environment, and waits until it serves.
     pub(crate) fn start(binary: &str, settings: &[(&str, &str)]) -> Self {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let mut process = Self::spawn(binary, settings);
+            let is_ready = process.wait_for("it does not serve", || {
+                let log = process.log.lock().unwrap();
+                let is_ready = log.iter().any(|line| line.contains("\"serving\""));
+                let is_late = log.iter().any(|line| line.contains("cannot listen on"));
+                (is_ready || is_late).then_some(is_ready)
+            });
+            if is_ready {
+                return process;
+            }
+            // Another test took the port between our look and the process.
+            assert!(tries < 5, "{:#?}", process.log.lock().unwrap());
+            process.kill();
+        }
+    }
+
+    fn spawn(binary: &str, settings: &[(&str, &str)]) -> Self {
         let port = free_port();
         let mut child = Command::new(binary)
             .env_clear()
@@ -37,11 +57,7 @@ impl Process {
                 written.lock().unwrap().push(line);
             }
         });
-        let process = Self { child, port, log };
-        process.wait_for("it does not listen", || {
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok().then_some(())
-        });
-        process
+        Self { child, port, log }
     }
 
     /// The answer to one request: status and the rest, as it came.
