@@ -46,8 +46,8 @@ fn connection_string(text: &str) -> Result<Option<SecretString>, &'static str> {
     }
 }
 
-/// The part of all traces that is kept, from 0 to 1, chosen by the id of the trace: so every service
-/// keeps the same ones, and a caller who asks for its traces to be kept gets no more than others.
+/// The part of all traces that is kept, from 0 to 1, chosen by a keyed digest of the id of the trace: so
+/// every service keeps the same ones, and no caller can have more of its traces kept than others.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampling(f64);
 
